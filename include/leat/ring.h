@@ -1,0 +1,145 @@
+/* The door: a completion ring in the shape of io_uring(7), one header for every make of it.
+ *
+ * A submission (64 bytes) asks for an operation, a completion (16 bytes) answers with the `user_data` of
+ * its submission.  Opcodes, field names and meanings are io_uring's where it has them; errors are negative
+ * errno(3) values in `res`.  What is not supported completes with -EOPNOTSUPP or -EINVAL, never success.
+ *
+ *   direct   the stack lives in the calling thread: a submission is a function call, completions lie in
+ *            a local array.  (Here.)
+ *
+ * Threads: a ring belongs to the thread that made it. */
+#ifndef LEAT_RING_H
+#define LEAT_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct leat_ring;
+
+enum leat_op {
+	LEAT_OP_NOP,
+	LEAT_OP_SOCKET,		/* fd: domain, off: type, len: protocol -> res: descriptor */
+	LEAT_OP_BIND,		/* fd, addr: struct leat_addr * */
+	LEAT_OP_LISTEN,		/* fd, len: backlog */
+	LEAT_OP_ACCEPT,		/* fd, ioprio: LEAT_ACCEPT_MULTISHOT -> res: descriptor */
+	LEAT_OP_CONNECT,	/* fd, addr: struct leat_addr * */
+	LEAT_OP_RECV,		/* fd, addr, len; or ioprio: LEAT_RECV_MULTISHOT, buffers handed over */
+	LEAT_OP_SEND,		/* fd, addr, len: copied before the call returns; completes when all is taken */
+	LEAT_OP_SEND_ZC,	/* as SEND, memory lent until the second completion (LEAT_CQE_F_NOTIF) */
+	LEAT_OP_SENDTO,		/* SEND with addr2: struct leat_addr * (datagrams) */
+	LEAT_OP_SHUTDOWN,	/* fd, len: 0 reading, 1 writing, 2 both */
+	LEAT_OP_CLOSE,		/* fd: pending operations complete with -ECANCELED first */
+	LEAT_OP_POLL_ADD,	/* fd, op_flags: LEAT_POLL* -> res: events */
+	LEAT_OP_POLL_REMOVE,	/* addr: user_data of a POLL_ADD */
+	LEAT_OP_TIMEOUT,	/* off: nanoseconds (relative, or absolute with LEAT_TIMEOUT_ABS) -> -ETIME */
+	LEAT_OP_TIMEOUT_REMOVE,	/* addr: user_data of a TIMEOUT; off != 0 with LEAT_TIMEOUT_UPDATE: new time */
+	LEAT_OP_ASYNC_CANCEL,	/* addr: user_data */
+	LEAT_OP_N
+};
+
+/* sqe.flags */
+#define LEAT_SQE_CQE_SKIP_SUCCESS (1u << 6)	/* no completion when it succeeds */
+
+/* sqe.ioprio */
+#define LEAT_ACCEPT_MULTISHOT (1u << 0)
+#define LEAT_RECV_MULTISHOT (1u << 1)
+
+/* sqe.op_flags of SEND: send(2) flags that are honoured */
+#define LEAT_MSG_MORE 0x8000u
+
+/* sqe.op_flags of TIMEOUT */
+#define LEAT_TIMEOUT_ABS (1u << 0)
+#define LEAT_TIMEOUT_UPDATE (1u << 1)
+
+/* sqe.op_flags of POLL_ADD, and its result: poll(2)'s bits */
+#define LEAT_POLLIN 0x001u
+#define LEAT_POLLOUT 0x004u
+#define LEAT_POLLERR 0x008u
+#define LEAT_POLLHUP 0x010u
+#define LEAT_POLLRDHUP 0x2000u
+
+/* cqe.flags: the low byte; above it the number of a buffer */
+#define LEAT_CQE_F_BUFFER (1u << 0)	/* a buffer was handed over: leat_buf_ptr(), give it back */
+#define LEAT_CQE_F_MORE (1u << 1)	/* more completions will come for this submission */
+#define LEAT_CQE_F_SOCK_NONEMPTY (1u << 2)
+#define LEAT_CQE_F_NOTIF (1u << 3)	/* SEND_ZC: the memory is yours again */
+#define LEAT_CQE_BUFFER_SHIFT 8
+
+struct leat_sqe {
+	uint8_t opcode;		/* enum leat_op */
+	uint8_t flags;		/* LEAT_SQE_* */
+	uint16_t ioprio;
+	int32_t fd;
+	uint64_t off;
+	uint64_t addr;
+	uint32_t len;
+	uint32_t op_flags;
+	uint64_t user_data;
+	uint64_t addr2;
+	uint64_t pad[2];
+};
+_Static_assert(sizeof(struct leat_sqe) == 64, "one cache line, as io_uring");
+
+struct leat_cqe {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+_Static_assert(sizeof(struct leat_cqe) == 16, "as io_uring");
+
+/* An end point; IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).  Port in host order. */
+struct leat_addr {
+	uint8_t ip[16];
+	uint16_t port;
+	uint16_t pad;
+	uint32_t scope;
+};
+
+#define LEAT_AF_INET 2
+#define LEAT_AF_INET6 10
+#define LEAT_SOCK_STREAM 1
+#define LEAT_SOCK_DGRAM 2
+
+/* Submits one operation.  0, or -EBUSY when every slot for a pending operation is taken or the completion
+ * ring could overflow (take completions and submit again); then nothing happened. */
+int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe);
+
+/* Completions that wait, oldest first: *cqe points at an array of the returned length (it may be less than
+ * all when the ring wraps), valid until leat_cq_advance(). */
+unsigned leat_cq_peek(struct leat_ring *ring, const struct leat_cqe **cqe);
+void leat_cq_advance(struct leat_ring *ring, unsigned n);
+
+/* One round of the stack: receives, runs timers, completes, sends.  Never sleeps.  Returns the moment
+ * (of the platform's monotonic clock, ns) by which it must be called again. */
+uint64_t leat_poll(struct leat_ring *ring);
+
+/* The bytes of a buffer that a completion with LEAT_CQE_F_BUFFER handed over: cqe->res of them.
+ * leat_buf_put() gives it back (any order, once each); until then it counts against the connection's
+ * receive window. */
+const void *leat_buf_ptr(struct leat_ring *ring, const struct leat_cqe *cqe);
+void leat_buf_put(struct leat_ring *ring, const struct leat_cqe *cqe);
+
+/* Who sent the datagram in a buffer. */
+void leat_buf_from(struct leat_ring *ring, const struct leat_cqe *cqe, struct leat_addr *from);
+
+/* Facts about a connection, as far as the make knows them: 0, or -EBADF, -ENOTCONN. */
+struct leat_conn_info {
+	struct leat_addr local, remote;
+	char state[16];			/* "ESTABLISHED" */
+	uint16_t states_passed;		/* bit per state, in RFC 9293's order from CLOSED */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t timestamps, pad[3];
+	uint32_t snd_mss, rcv_mss, cwnd, ssthresh, snd_wnd, rcv_wnd, retransmits, timeouts;
+	uint64_t srtt_ns, rttvar_ns, rtt_min_ns, rto_ns, bytes_in, bytes_out, segs_in, segs_out;
+};
+int leat_conn_info(struct leat_ring *ring, int fd, struct leat_conn_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

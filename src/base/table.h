@@ -1,0 +1,89 @@
+/* Hash table from a keyed hash to 32-bit indices: the lookup of connections, neighbours, fragments.
+ *
+ * Buckets are one cache line: ten 16-bit tags and ten 32-bit indices.  A tag match is a candidate, the
+ * caller compares the real key.  The table grows by linear hashing, one bucket split an insert, so that
+ * no insert ever pays for a whole rehash; memory is given at the start.  A full bucket spills into
+ * overflow buckets from the same memory, chained.
+ *
+ * Always: each index is in the bucket its hash names (or that bucket's chain).  One thread. */
+#ifndef BASE_TABLE_H
+#define BASE_TABLE_H
+
+#include "base/types.h"
+
+#define TABLE_WAYS 10
+
+struct table_bucket {
+	uint16_t tag[TABLE_WAYS];
+	uint16_t used;		/* bit i: way i holds an entry */
+	uint16_t over;		/* 1 + index of the overflow bucket in its own array modulo its size; 0: none */
+	uint32_t idx[TABLE_WAYS];
+} CACHE_ALIGNED;
+static_assert(sizeof(struct table_bucket) == 64, "one cache line");
+
+struct table {
+	struct table_bucket *buckets;
+	struct table_bucket *over;	/* overflow buckets, a free list through `over` */
+	uint32_t mask_low;	/* 2^level - 1 */
+	uint32_t split;		/* buckets below it are already split at this level */
+	uint32_t buckets_n, buckets_max, over_max;
+	uint32_t over_free;	/* 1 + index, 0: none */
+	uint32_t entries, entries_max;
+	uint64_t (*hash_of)(void *ctx, uint32_t idx);	/* the hash an entry was inserted with, for splits */
+	void *ctx;
+};
+
+size_t table_bytes(uint32_t entries_max);
+void table_init(struct table *t, uint32_t entries_max, void *mem,
+		uint64_t (*hash_of)(void *ctx, uint32_t idx), void *ctx);
+
+/* 0, or -E_NOSPC at entries_max (or with no overflow bucket left). */
+int table_insert(struct table *t, uint64_t hash, uint32_t idx);
+
+/* The entry must be there. */
+void table_remove(struct table *t, uint64_t hash, uint32_t idx);
+
+void table_check(const struct table *t);
+
+static inline struct table_bucket *table_bucket_of(const struct table *t, uint64_t hash)
+{
+	uint32_t h = (uint32_t)hash, b = h & t->mask_low;
+
+	if (b < t->split)
+		b = h & (t->mask_low << 1 | 1);
+	return &t->buckets[b];
+}
+
+static inline void table_prefetch(const struct table *t, uint64_t hash)
+{
+	prefetch_r(table_bucket_of(t, hash));
+}
+
+/* Tags come from the upper half of the hash, buckets from the lower. */
+static inline uint16_t table_tag(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48);
+}
+
+/* Bit mask of the ways whose tag matches and which are used. */
+static inline uint32_t table_match(const struct table_bucket *b, uint16_t tag)
+{
+	uint32_t m = 0;
+
+	for (unsigned i = 0; i < TABLE_WAYS; i++)
+		m |= (uint32_t)(b->tag[i] == tag) << i;
+	return m & b->used;
+}
+
+static inline const struct table_bucket *table_over(const struct table *t, const struct table_bucket *b)
+{
+	return b->over ? &t->over[b->over - 1] : NULL;
+}
+
+/* Visits the candidate indices for a hash:  table_each(t, hash, idx) { if (key matches) return idx; } */
+#define table_each(t, hash, var) \
+	for (const struct table_bucket *tb_ = table_bucket_of(t, hash); tb_; tb_ = table_over(t, tb_)) \
+		for (uint32_t tm_ = table_match(tb_, table_tag(hash)), var; \
+		     tm_ && (var = tb_->idx[__builtin_ctz(tm_)], 1); tm_ &= tm_ - 1)
+
+#endif

@@ -1,0 +1,54 @@
+/* Hierarchical timing wheel: arm and cancel in O(1), the next deadline without a walk.
+ *
+ * Ticks of 2^17 ns (131 us); 7 levels of 64 slots reach beyond ten years.  A timer never fires early
+ * and at most one tick late; what is due later than the horizon is kept in the last level and looked
+ * at again.  Intrusive nodes; one thread; no callbacks: the owner pops what is due. */
+#ifndef BASE_WHEEL_H
+#define BASE_WHEEL_H
+
+#include "base/list.h"
+
+#define WHEEL_TICK_SHIFT 17
+#define WHEEL_BITS 6
+#define WHEEL_SLOTS (1u << WHEEL_BITS)
+#define WHEEL_LEVELS 7
+
+struct wheel_node {
+	struct list node;
+	nsec deadline;		/* when it was armed for; meaningful while armed */
+	uint8_t level, slot;	/* written by the wheel */
+	uint8_t kind;		/* the owner's: which object this is part of */
+};
+
+struct wheel {
+	uint64_t tick;		/* everything up to this tick has been popped or is in `due` */
+	uint64_t used[WHEEL_LEVELS];	/* bit s: slot s of that level is not empty */
+	struct list due;	/* expired, not yet popped */
+	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
+	uint32_t armed;
+};
+
+void wheel_init(struct wheel *w, nsec now);
+void wheel_node_init(struct wheel_node *n, uint8_t kind);
+
+/* Arms or re-arms; a deadline in the past is due at once. */
+void wheel_arm(struct wheel *w, struct wheel_node *n, nsec deadline);
+void wheel_cancel(struct wheel *w, struct wheel_node *n);
+
+static inline bool wheel_armed(const struct wheel_node *n)
+{
+	return list_linked(&n->node);
+}
+
+/* The next node that is due at `now`, disarmed, or NULL.  Call until NULL or a budget is used up:
+ * the rest stays due.  Nodes come in order of their tick. */
+struct wheel_node *wheel_pop(struct wheel *w, nsec now);
+
+/* A moment no later than which nothing is due (a lower bound of the earliest deadline that makes
+ * progress: popping at that moment, something fires or moves closer), or NSEC_NEVER when empty. */
+nsec wheel_next(const struct wheel *w);
+
+/* Asserts the structure; slow, tests only. */
+void wheel_check(const struct wheel *w);
+
+#endif

@@ -1,0 +1,142 @@
+/* The network layer: IPv4 (RFC 791, RFC 1122 §3), routes, fragments, ICMP (RFC 792).  IPv6 follows here.
+ *
+ * Upper protocols are rows of a table; ip knows none of them.  Transports hand down packets with their
+ * header in front and name source and destination; they keep an `ip_path` so that the route and the
+ * neighbour are looked up only when something changed. */
+#ifndef IP_IP_H
+#define IP_IP_H
+
+#include "base/core.h"
+#include "base/table.h"
+#include "link/link.h"
+#include "wire/icmp.h"
+#include "wire/ipv4.h"
+
+#define IP_ADDRS_MAX 16
+#define IP_ROUTES_MAX 64
+#define IP_FRAG_DATAGRAMS_MAX 64	/* datagrams in reassembly at once */
+#define IP_FRAG_PIECES_MAX 64	/* pieces of one datagram */
+#define IP_FRAG_TIMEOUT SEC(30)	/* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60..120: docs/adr */
+#define IP_TTL_DEFAULT 64
+#define IP_LOOP_MTU 65520u
+
+struct ip_addr {
+	struct addr addr;
+	uint8_t prefix;		/* bits, within the family */
+	uint8_t if_index;
+};
+
+#define IP_IF_LOOP 0xff		/* the interface that loops back */
+
+struct ip_route {
+	struct addr dst;
+	uint8_t prefix;		/* bits, within the family; 0: default */
+	uint8_t if_index;
+	bool via_gateway;
+	struct addr gateway;
+};
+
+/* What a transport caches about a destination.  All zero: not resolved yet. */
+struct ip_path {
+	struct link_neigh *neigh;	/* NULL for loopback, broadcast, multicast */
+	uint32_t generation;	/* of ip when this was filled */
+	uint16_t mtu;		/* bytes of IP packet this path takes */
+	uint8_t if_index;
+	uint8_t kind;		/* private to ip */
+};
+
+/* What an ICMP error says of one of our packets. */
+struct ip_error {
+	struct addr src, dst;	/* of our packet: src is us */
+	int err;		/* positive E_* the user would see: E_CONNREFUSED, E_HOSTUNREACH ... */
+	bool hard;		/* RFC 1122 §4.2.3.9; TCP treats even these as soft once synchronized (RFC 5461) */
+	uint16_t mtu;		/* fragmentation needed: next hop's MTU (plateau applied when 0), else 0 */
+	uint16_t l4_len;
+	const uint8_t *l4;	/* the first bytes of our transport header, at least 8 */
+};
+
+struct ip_proto {
+	uint8_t proto;
+	/* A batch, data at the transport header, p->rx filled, `total` exact. */
+	void (*input)(void *self, struct pkt **p TAKES, unsigned n);
+	void (*error)(void *self, const struct ip_error *e);
+	void *self;
+};
+
+#define IP_PROTOS_MAX 8
+#define IP_BATCH 64
+
+struct ip_frag;			/* private to ip_frag.c */
+
+struct ip {
+	struct core *core;
+	struct link *link;
+	struct ip_addr addrs[IP_ADDRS_MAX];
+	unsigned addrs_n;
+	struct ip_route routes[IP_ROUTES_MAX];	/* longest prefix first */
+	unsigned routes_n;
+	uint32_t generation;	/* changes with routes, addresses and link->generation */
+	struct ip_proto protos[IP_PROTOS_MAX];
+	unsigned protos_n;
+	struct { struct pkt *p[IP_BATCH]; unsigned n; } batch[IP_PROTOS_MAX];
+	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
+	struct ip_frag *frag;
+	nsec icmp_next;		/* rate limit: token bucket of errors, RFC 1812 §4.3.2.8 */
+	uint32_t icmp_tokens;
+	uint32_t icmp_errors_per_s;	/* default 1000 */
+	uint64_t in, delivered, out, fragmented, reassembled, echo_in;
+};
+
+size_t ip_bytes(void);
+void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem);
+void ip_fini(struct ip *ip);
+
+/* 0, -E_NOSPC, -E_EXIST, -E_INVAL.  An address brings its prefix's route and is announced. */
+int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t if_index);
+int ip_add_route(struct ip *ip, const struct ip_route *route);
+int ip_del_route(struct ip *ip, const struct addr *dst, uint8_t prefix);
+
+/* Is it one of ours (loopback's 127/8 included)?  Is it a broadcast or multicast address here? */
+bool ip_is_local(const struct ip *ip, const struct addr *a);
+bool ip_is_bcast(const struct ip *ip, const struct addr *a);
+
+void ip_add_proto(struct ip *ip, const struct ip_proto *proto);
+
+/* Fills `path` for dst and picks a source when *src is unspecified.  0 or -E_NETUNREACH,
+ * -E_ADDRNOTAVAIL (src not ours), -E_NOBUFS (neighbour cache full). */
+int ip_path_find(struct ip *ip, struct ip_path *path, struct addr *src, const struct addr *dst);
+
+/* Is the path still as it was found? Otherwise find it again (ip_output() does). */
+static inline bool ip_path_fresh(const struct ip *ip, const struct ip_path *path)
+{
+	return path->generation == ip->generation;
+}
+
+struct ip_send {
+	uint8_t proto, ttl, tos;
+	bool dont_fragment;
+};
+
+/* Prepends the IPv4 header and sends; fragments when larger than the path's MTU unless told not to
+ * (then -E_MSGSIZE; the packet is freed, as on every error, under a named drop reason).  `p` has headroom
+ * for the headers in its first piece. */
+int ip_output(struct ip *ip, struct ip_path *path, const struct addr *src, const struct addr *dst,
+	      const struct ip_send *how, struct pkt *p TAKES);
+
+/* The upper of link for EtherType 0x0800. */
+void ip_input(void *ip, struct pkt **p TAKES, unsigned n);
+
+/* Delivers the batches gathered by ip_input() and what was looped; called once a poll after the bursts.
+ * Returns true when more looped packets wait. */
+bool ip_deliver(struct ip *ip);
+
+/* An ICMP error about a received packet (its IP header at p->data - p->l3); rate limited, never about
+ * errors, fragments but the first, broadcasts (RFC 1122 §3.2.2).  Borrows p. */
+void ip_icmp_error(struct ip *ip, const struct pkt *p, uint8_t type, uint8_t code, uint32_t info);
+
+/* A node of kind TIMER_FRAG fired. */
+void ip_frag_timer(struct ip *ip, struct wheel_node *n);
+
+void ip_check(const struct ip *ip);
+
+#endif
