@@ -15,8 +15,8 @@ uint64_t port_wall_seconds(void);
 /* Fills `n` bytes that nobody can guess (getrandom(2), RDRAND; the simulator: its seed). */
 void port_entropy(void *to, size_t n);
 
-/* Zeroed memory, page aligned, backed on first touch (and by huge pages when `huge` and possible); NULL
- * when there is none.  Unmapped with the same size. */
+/* Zeroed memory, page aligned, backed on first touch (and by huge pages when `huge` and
+ * possible); NULL when there is none.  Unmapped with the same size. */
 void *port_map(size_t bytes, bool huge);
 void port_unmap(void *mem, size_t bytes);
 
@@ -26,9 +26,9 @@ struct port_wait {
 	bool ready;
 };
 
-/* Sleeps until `deadline` (NSEC_NEVER: no limit), until one of `n` descriptors is readable, or until
- * port_wake() is called from a signal handler or another thread.  Deadlines are kept to a few
- * microseconds where the platform can. */
+/* Sleeps until `deadline` (NSEC_NEVER: no limit), until one of `n` descriptors is readable, or
+ * until port_wake() is called from a signal handler or another thread.  Deadlines are kept to a
+ * few microseconds where the platform can. */
 void port_idle_until(nsec deadline, struct port_wait *waits, unsigned n);
 void port_wake(void);
 

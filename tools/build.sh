@@ -9,11 +9,17 @@ JOBS=${JOBS:-$(nproc)}
 
 tools/setup.sh ${PARTS:-build}
 have=$(find src include port drivers apps tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort || true)
+configure() {
+	meson setup "$@" "$BUILD" ${MESON_ARGS:-} >"$log" && return
+	cat "$log" >&2
+	exit 1
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 if [ ! -f "$BUILD/build.ninja" ]; then
-	meson setup "$BUILD" ${MESON_ARGS:-} >"/tmp/leat-setup.$$" || { cat "/tmp/leat-setup.$$"; rm -f "/tmp/leat-setup.$$"; exit 1; }
-	rm -f "/tmp/leat-setup.$$"
+	configure
 elif [ "$(cat "$BUILD/sources" 2>/dev/null)" != "$have" ]; then
-	meson setup --reconfigure "$BUILD" ${MESON_ARGS:-} >"$BUILD/setup.log" || { cat "$BUILD/setup.log"; exit 1; }
+	configure --reconfigure
 fi
 printf '%s\n' "$have" >"$BUILD/sources"
 ninja -C "$BUILD" -j"$JOBS" "$@" | sed '/no work to do/d;/Entering directory/d'

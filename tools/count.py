@@ -9,7 +9,8 @@ limit) counts as one more failure.  Prints the failed ones, then the last line: 
 """
 import json, pathlib, re, sys
 
-CASE = re.compile(r'^\s*(?:\[\s*(?P<cm>OK|FAILED)\s*\] (?P<name>\w+)$|(?P<tap>ok|not ok)\b(?: \d+)?(?: -)? ?(?P<what>.*))')
+CASE = re.compile(r'^\s*(?:\[\s*(?P<cm>OK|FAILED)\s*\] (?P<name>\w+)$'
+                  r'|(?P<tap>ok|not ok)\b(?: \d+)?(?: -)? ?(?P<what>.*))')
 
 
 def cases(text):

@@ -30,7 +30,14 @@ if [ "$(id -u)" != 0 ]; then
 	fi
 	as_root=(sudo)
 fi
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null; }
-apt install -y --no-install-recommends "${missing[@]}" 2>/dev/null || { apt update; apt install -y --no-install-recommends "${missing[@]}"; } ||
-	{ echo "setup: could not install: ${missing[*]}" >&2; exit 1; }
+apt() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null
+}
+if ! apt install -y --no-install-recommends "${missing[@]}" 2>/dev/null; then
+	apt update || true
+	apt install -y --no-install-recommends "${missing[@]}" || {
+		echo "setup: could not install: ${missing[*]}" >&2
+		exit 1
+	}
+fi
 echo "setup: installed ${missing[*]}"

@@ -6,6 +6,7 @@ export BUILD=${BUILD:-build}
 PARTS="build test" tools/build.sh
 rm -f "$BUILD/meson-logs/testlog.json"
 failed=0
-meson test -C "$BUILD" --no-rebuild --num-processes "${JOBS:-$(nproc)}" --print-errorlogs ${TEST_ARGS:-} "$@" || failed=1
+meson test -C "$BUILD" --no-rebuild --num-processes "${JOBS:-$(nproc)}" --print-errorlogs \
+	${TEST_ARGS:-} "$@" || failed=1
 tools/count.py "$BUILD" || failed=1
 exit $failed

@@ -1,11 +1,12 @@
 /* The door: a completion ring in the shape of io_uring(7), one header for every make of it.
  *
- * A submission (64 bytes) asks for an operation, a completion (16 bytes) answers with the `user_data` of
- * its submission.  Opcodes, field names and meanings are io_uring's where it has them; errors are negative
- * errno(3) values in `res`.  What is not supported completes with -EOPNOTSUPP or -EINVAL, never success.
+ * A submission (64 bytes) asks for an operation, a completion (16 bytes) answers with the
+ * `user_data` of its submission.  Opcodes, field names and meanings are io_uring's where it has
+ * them; errors are negative errno(3) values in `res`.  What is not supported completes with
+ * -EOPNOTSUPP or -EINVAL, never success.
  *
- *   direct   the stack lives in the calling thread: a submission is a function call, completions lie in
- *            a local array.  (Here.)
+ *   direct   the stack lives in the calling thread: a submission is a function call,
+ *            completions lie in a local array.  (Here.)
  *
  * Threads: a ring belongs to the thread that made it. */
 #ifndef LEAT_RING_H
@@ -27,16 +28,21 @@ enum leat_op {
 	LEAT_OP_LISTEN,		/* fd, len: backlog */
 	LEAT_OP_ACCEPT,		/* fd, ioprio: LEAT_ACCEPT_MULTISHOT -> res: descriptor */
 	LEAT_OP_CONNECT,	/* fd, addr: struct leat_addr * */
-	LEAT_OP_RECV,		/* fd, addr, len; or ioprio: LEAT_RECV_MULTISHOT, buffers handed over */
-	LEAT_OP_SEND,		/* fd, addr, len: copied before the call returns; completes when all is taken */
-	LEAT_OP_SEND_ZC,	/* as SEND, memory lent until the second completion (LEAT_CQE_F_NOTIF) */
+	/* fd, addr, len; or ioprio: LEAT_RECV_MULTISHOT, buffers handed over */
+	LEAT_OP_RECV,
+	/* fd, addr, len: copied before the call returns; completes when all is taken */
+	LEAT_OP_SEND,
+	/* as SEND, memory lent until the second completion (LEAT_CQE_F_NOTIF) */
+	LEAT_OP_SEND_ZC,
 	LEAT_OP_SENDTO,		/* SEND with addr2: struct leat_addr * (datagrams) */
 	LEAT_OP_SHUTDOWN,	/* fd, len: 0 reading, 1 writing, 2 both */
 	LEAT_OP_CLOSE,		/* fd: pending operations complete with -ECANCELED first */
 	LEAT_OP_POLL_ADD,	/* fd, op_flags: LEAT_POLL* -> res: events */
 	LEAT_OP_POLL_REMOVE,	/* addr: user_data of a POLL_ADD */
-	LEAT_OP_TIMEOUT,	/* off: nanoseconds (relative, or absolute with LEAT_TIMEOUT_ABS) -> -ETIME */
-	LEAT_OP_TIMEOUT_REMOVE,	/* addr: user_data of a TIMEOUT; off != 0 with LEAT_TIMEOUT_UPDATE: new time */
+	/* off: nanoseconds (relative, or absolute with LEAT_TIMEOUT_ABS) -> -ETIME */
+	LEAT_OP_TIMEOUT,
+	/* addr: user_data of a TIMEOUT; off != 0 with LEAT_TIMEOUT_UPDATE: new time */
+	LEAT_OP_TIMEOUT_REMOVE,
 	LEAT_OP_ASYNC_CANCEL,	/* addr: user_data */
 	LEAT_OP_N
 };
@@ -104,22 +110,22 @@ struct leat_addr {
 #define LEAT_SOCK_STREAM 1
 #define LEAT_SOCK_DGRAM 2
 
-/* Submits one operation.  0, or -EBUSY when every slot for a pending operation is taken or the completion
- * ring could overflow (take completions and submit again); then nothing happened. */
+/* Submits one operation.  0, or -EBUSY when every slot for a pending operation is taken or the
+ * completion ring could overflow (take completions and submit again); then nothing happened. */
 int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe);
 
-/* Completions that wait, oldest first: *cqe points at an array of the returned length (it may be less than
- * all when the ring wraps), valid until leat_cq_advance(). */
+/* Completions that wait, oldest first: *cqe points at an array of the returned length (it may be
+ * less than all when the ring wraps), valid until leat_cq_advance(). */
 unsigned leat_cq_peek(struct leat_ring *ring, const struct leat_cqe **cqe);
 void leat_cq_advance(struct leat_ring *ring, unsigned n);
 
-/* One round of the stack: receives, runs timers, completes, sends.  Never sleeps.  Returns the moment
- * (of the platform's monotonic clock, ns) by which it must be called again. */
+/* One round of the stack: receives, runs timers, completes, sends.  Never sleeps.  Returns the
+ * moment (of the platform's monotonic clock, ns) by which it must be called again. */
 uint64_t leat_poll(struct leat_ring *ring);
 
 /* The bytes of a buffer that a completion with LEAT_CQE_F_BUFFER handed over: cqe->res of them.
- * leat_buf_put() gives it back (any order, once each); until then it counts against the connection's
- * receive window. */
+ * leat_buf_put() gives it back (any order, once each); until then it counts against the
+ * connection's receive window. */
 const void *leat_buf_ptr(struct leat_ring *ring, const struct leat_cqe *cqe);
 void leat_buf_put(struct leat_ring *ring, const struct leat_cqe *cqe);
 

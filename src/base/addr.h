@@ -13,7 +13,8 @@ struct addr {
 	};
 };
 
-#define ADDR_V4_PREFIX_W2 0xffff0000u	/* the bytes 00 00 ff ff, as loaded on a little-endian machine */
+/* the bytes 00 00 ff ff, as loaded on a little-endian machine */
+#define ADDR_V4_PREFIX_W2 0xffff0000u
 
 static inline bool addr_eq(const struct addr *a, const struct addr *b)
 {
@@ -44,7 +45,8 @@ static inline uint32_t addr_to_v4(const struct addr *a)
 	return __builtin_bswap32(a->w[3]);
 }
 
-#define IPV4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+#define IPV4(a, b, c, d) \
+	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
 /* An Ethernet address. */
 struct mac {

@@ -1,7 +1,8 @@
-/* What all layers of one stack share: the moment, the frames, the timers, chance and the counters.
+/* What all layers of one stack share: the moment, the frames, the timers, chance and the
+ * counters.
  *
- * The composition root (net/) owns one and hands every layer a pointer; there are no globals.  `now`
- * changes only at the start of a poll. */
+ * The composition root (net/) owns one and hands every layer a pointer; there are no globals.
+ * `now` changes only at the start of a poll. */
 #ifndef BASE_CORE_H
 #define BASE_CORE_H
 
@@ -14,7 +15,9 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Which object a wheel_node is part of; net/ sends an expired node home by it. */
-enum core_timer { TIMER_NEIGH, TIMER_FRAG, TIMER_TCP_CONN, TIMER_TCP_MISC, TIMER_SOCK, TIMER_RING, TIMER_N };
+enum core_timer {
+	TIMER_NEIGH, TIMER_FRAG, TIMER_TCP_CONN, TIMER_TCP_MISC, TIMER_SOCK, TIMER_RING, TIMER_N
+};
 
 struct core {
 	nsec now;
@@ -25,7 +28,8 @@ struct core {
 	struct siphash_key secret_key;	/* for what goes on the wire */
 	void (*log)(void *ctx, enum log_level level, const char *line);	/* may be NULL */
 	void *log_ctx;
-	void (*on_drop)(void *ctx, enum drop why, const struct pkt *p);	/* trace point; NULL when off */
+	/* trace point; NULL when off */
+	void (*on_drop)(void *ctx, enum drop why, const struct pkt *p);
 	void *on_drop_ctx;
 	uint64_t drops[DROP_N];
 };

@@ -1,8 +1,9 @@
 /* The Internet checksum, RFC 1071: sums, folds, updates and copies that sum on the way.
  *
- * A partial sum is a uint64_t of native-order 16-bit words with carries not yet folded; adding partial
- * sums of pieces is right when each piece but the last has an even length (csum_swap() mends an odd
- * one).  csum_fold() gives the value to store as it is (native order of the stored bytes). */
+ * A partial sum is a uint64_t of native-order 16-bit words with carries not yet folded; adding
+ * partial sums of pieces is right when each piece but the last has an even length (csum_swap()
+ * mends an odd one).  csum_fold() gives the value to store as it is (native order of the stored
+ * bytes). */
 #ifndef BASE_CSUM_H
 #define BASE_CSUM_H
 
@@ -34,7 +35,8 @@ static inline uint16_t csum_fold_raw(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/* The field to store (mem_copy of this uint16_t), or 0 when checking bytes that include the field. */
+/* The field to store (mem_copy of this uint16_t), or 0 when checking bytes that include the
+ * field. */
 static inline uint16_t csum_fold(uint64_t sum)
 {
 	return (uint16_t)~csum_fold_raw(sum);
@@ -48,16 +50,20 @@ static inline uint64_t csum_swap(uint64_t sum)
 
 /* The pseudo-header of RFC 9293 §3.1 and RFC 8200 §8.1; for mapped addresses the IPv4 form, which
  * sums to the same because the prefix ffff is one's-complement zero. `l4_len` in host order. */
-static inline uint64_t csum_pseudo(const struct addr *src, const struct addr *dst, uint8_t proto, uint32_t l4_len)
+static inline uint64_t csum_pseudo(const struct addr *src, const struct addr *dst,
+				   uint8_t proto, uint32_t l4_len)
 {
-	uint64_t s = (uint64_t)src->w[3] + dst->w[3] + __builtin_bswap32(l4_len) + ((uint32_t)proto << 24);
+	uint64_t s = (uint64_t)src->w[3] + dst->w[3] + __builtin_bswap32(l4_len) +
+		     ((uint32_t)proto << 24);
 
 	if (!addr_is_v4(src))
-		s += (uint64_t)src->w[0] + src->w[1] + src->w[2] + dst->w[0] + dst->w[1] + dst->w[2];
+		s += (uint64_t)src->w[0] + src->w[1] + src->w[2] +
+		     dst->w[0] + dst->w[1] + dst->w[2];
 	return s;
 }
 
-/* RFC 1624: the stored checksum `csum` after a 16-bit word (native order) went from `old` to `new`. */
+/* RFC 1624: the stored checksum `csum` after a 16-bit word (native order) went from `old` to
+ * `new`. */
 static inline uint16_t csum_update(uint16_t csum, uint16_t old_word, uint16_t new_word)
 {
 	return csum_fold((uint64_t)(uint16_t)~csum + (uint16_t)~old_word + new_word);

@@ -1,7 +1,7 @@
 /* Why a packet or a request was dropped: one reason, one counter, one test that provokes it.
  *
- * A reason is named module_what.  DROP_NOT (0) means "not dropped".  The text is what a person reads
- * in the summary and on a graph. */
+ * A reason is named module_what.  DROP_NOT (0) means "not dropped".  The text is what a person
+ * reads in the summary and on a graph. */
 #ifndef BASE_DROP_H
 #define BASE_DROP_H
 

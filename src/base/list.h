@@ -1,7 +1,7 @@
 /* Intrusive doubly linked list with a sentinel head.
  *
- * A node that is on no list points to itself after list_init(); list_del() leaves it so, which makes
- * list_linked() exact and a second list_del() harmless. */
+ * A node that is on no list points to itself after list_init(); list_del() leaves it so, which
+ * makes list_linked() exact and a second list_del() harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

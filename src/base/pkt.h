@@ -27,7 +27,8 @@ struct pkt;
 enum pkt_flags {
 	PKT_BARE = 1 << 0,	/* has no frame; data lies in `parent` or in `lend` */
 	PKT_LENT = 1 << 1,	/* bare, and names lent memory */
-	PKT_CSUM_OK = 1 << 2,	/* receive: the device (or this process) vouches for the L4 checksum */
+	/* receive: the device (or this process) vouches for the L4 checksum */
+	PKT_CSUM_OK = 1 << 2,
 	PKT_CSUM_TODO = 1 << 3,	/* transmit: L4 checksum to be filled by the device */
 	PKT_LINK_BCAST = 1 << 4,	/* receive: came as link-layer broadcast or multicast */
 	PKT_LOOPED = 1 << 5,	/* never was on a wire: a local address to a local address */
@@ -56,7 +57,8 @@ struct pkt {
 	uint16_t refs;
 	uint8_t flags;
 	uint8_t if_index;	/* receive: the device it came from */
-	uint16_t l3;		/* receive: the IP header starts at data - l3 (set by ip when it pulls it) */
+	/* receive: the IP header starts at data - l3 (set by ip when it pulls it) */
+	uint16_t l3;
 	uint16_t spare;
 
 	/* second cache line: belongs to whichever layer holds the packet */
@@ -110,7 +112,8 @@ OWNER(pkt_put) struct pkt *pkt_new(struct pool *pool);
 OWNER(pkt_put) struct pkt *pkt_slice(struct pkt *of, uint32_t off, uint32_t len);
 
 /* A bare descriptor for lent memory; takes a reference on `lend`. */
-OWNER(pkt_put) struct pkt *pkt_lent(struct pool *pool, struct lend *lend, const void *data, uint32_t len);
+OWNER(pkt_put) struct pkt *pkt_lent(struct pool *pool, struct lend *lend, const void *data,
+				    uint32_t len);
 
 /* Drops a reference on `p`, and when it was the last, frees the whole chain. */
 void pkt_free_chain(struct pkt *p);

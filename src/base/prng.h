@@ -1,7 +1,7 @@
 /* A seeded generator (xoshiro256++, Blackman and Vigna): jitter, identifiers, simulation.
  *
- * Not a source of secrets: what a peer must not guess comes from siphash.h with a key drawn from the
- * platform's entropy. */
+ * Not a source of secrets: what a peer must not guess comes from siphash.h with a key drawn from
+ * the platform's entropy. */
 #ifndef BASE_PRNG_H
 #define BASE_PRNG_H
 

@@ -12,7 +12,8 @@ struct siphash_key {
 };
 
 uint64_t siphash_bytes(const struct siphash_key *key, const void *data, size_t n);	/* 2-4 */
-uint64_t siphash_words(const struct siphash_key *key, const uint64_t *w, unsigned n);	/* 2-4 over LE words */
+/* 2-4 over LE words */
+uint64_t siphash_words(const struct siphash_key *key, const uint64_t *w, unsigned n);
 uint64_t siphash13_words(const struct siphash_key *key, const uint64_t *w, unsigned n);	/* 1-3 */
 
 #endif

@@ -1,8 +1,9 @@
-/* Lock-free ring between one producer and one consumer, of 32-bit or 64-bit words, batch by batch.
+/* Lock-free ring between one producer and one consumer, of 32-bit or 64-bit words, batch by
+ * batch.
  *
- * Each side keeps a private copy of the other's index and looks at the shared one only when it seems
- * full or empty (cached index).  Sizes are powers of two.  The shared part may lie in a shared mapping;
- * the private part never does. */
+ * Each side keeps a private copy of the other's index and looks at the shared one only when it
+ * seems full or empty (cached index).  Sizes are powers of two.  The shared part may lie in a
+ * shared mapping; the private part never does. */
 #ifndef BASE_SPSC_H
 #define BASE_SPSC_H
 

@@ -1,9 +1,10 @@
-/* Hash table from a keyed hash to 32-bit indices: the lookup of connections, neighbours, fragments.
+/* Hash table from a keyed hash to 32-bit indices: the lookup of connections, neighbours,
+ * fragments.
  *
- * Buckets are one cache line: ten 16-bit tags and ten 32-bit indices.  A tag match is a candidate, the
- * caller compares the real key.  The table grows by linear hashing, one bucket split an insert, so that
- * no insert ever pays for a whole rehash; memory is given at the start.  A full bucket spills into
- * overflow buckets from the same memory, chained.
+ * Buckets are one cache line: ten 16-bit tags and ten 32-bit indices.  A tag match is a
+ * candidate, the caller compares the real key.  The table grows by linear hashing, one bucket
+ * split an insert, so that no insert ever pays for a whole rehash; memory is given at the start.
+ * A full bucket spills into overflow buckets from the same memory, chained.
  *
  * Always: each index is in the bucket its hash names (or that bucket's chain).  One thread. */
 #ifndef BASE_TABLE_H
@@ -16,7 +17,8 @@
 struct table_bucket {
 	uint16_t tag[TABLE_WAYS];
 	uint16_t used;		/* bit i: way i holds an entry */
-	uint16_t over;		/* 1 + index of the overflow bucket in its own array modulo its size; 0: none */
+	/* 1 + index of the overflow bucket in its own array modulo its size; 0: none */
+	uint16_t over;
 	uint32_t idx[TABLE_WAYS];
 } CACHE_ALIGNED;
 static_assert(sizeof(struct table_bucket) == 64, "one cache line");
@@ -29,7 +31,8 @@ struct table {
 	uint32_t buckets_n, buckets_max, over_max;
 	uint32_t over_free;	/* 1 + index, 0: none */
 	uint32_t entries, entries_max;
-	uint64_t (*hash_of)(void *ctx, uint32_t idx);	/* the hash an entry was inserted with, for splits */
+	/* the hash an entry was inserted with, for splits */
+	uint64_t (*hash_of)(void *ctx, uint32_t idx);
 	void *ctx;
 };
 
@@ -75,14 +78,17 @@ static inline uint32_t table_match(const struct table_bucket *b, uint16_t tag)
 	return m & b->used;
 }
 
-static inline const struct table_bucket *table_over(const struct table *t, const struct table_bucket *b)
+static inline const struct table_bucket *table_over(const struct table *t,
+						    const struct table_bucket *b)
 {
 	return b->over ? &t->over[b->over - 1] : NULL;
 }
 
-/* Visits the candidate indices for a hash:  table_each(t, hash, idx) { if (key matches) return idx; } */
+/* Visits the candidate indices for a hash:  table_each(t, hash, idx) { if (key matches) return
+ * idx; } */
 #define table_each(t, hash, var) \
-	for (const struct table_bucket *tb_ = table_bucket_of(t, hash); tb_; tb_ = table_over(t, tb_)) \
+	for (const struct table_bucket *tb_ = table_bucket_of(t, hash); tb_; \
+	     tb_ = table_over(t, tb_)) \
 		for (uint32_t tm_ = table_match(tb_, table_tag(hash)), var; \
 		     tm_ && (var = tb_->idx[__builtin_ctz(tm_)], 1); tm_ &= tm_ - 1)
 

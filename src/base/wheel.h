@@ -1,8 +1,8 @@
 /* Hierarchical timing wheel: arm and cancel in O(1), the next deadline without a walk.
  *
- * Ticks of 2^17 ns (131 us); 7 levels of 64 slots reach beyond ten years.  A timer never fires early
- * and at most one tick late; what is due later than the horizon is kept in the last level and looked
- * at again.  Intrusive nodes; one thread; no callbacks: the owner pops what is due. */
+ * Ticks of 2^17 ns (131 us); 7 levels of 64 slots reach beyond ten years.  A timer never fires
+ * early and at most one tick late; what is due later than the horizon is kept in the last level
+ * and looked at again.  Intrusive nodes; one thread; no callbacks: the owner pops what is due. */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
 

@@ -1,7 +1,8 @@
 /* Congestion control: (state, what an ACK said) -> window.  It never sees a connection.
  *
- * A plug-in decides and does nothing else: tcp/ tells it what was acknowledged and what was lost, and
- * reads cwnd and ssthresh.  Loss detection, retransmission and pacing are not here.  Bytes throughout. */
+ * A plug-in decides and does nothing else: tcp/ tells it what was acknowledged and what was
+ * lost, and reads cwnd and ssthresh.  Loss detection, retransmission and pacing are not here.
+ * Bytes throughout. */
 #ifndef CC_CC_H
 #define CC_CC_H
 
@@ -32,11 +33,15 @@ struct cc_ack {
 struct cc_ops {
 	const char *name;
 	void (*init)(struct cc *cc);
-	void (*on_ack)(struct cc *cc, const struct cc_ack *ack);	/* new data acknowledged, not in recovery */
-	void (*on_loss)(struct cc *cc, uint32_t inflight, nsec now);	/* recovery begins: once a window */
+	/* new data acknowledged, not in recovery */
+	void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
+	/* recovery begins: once a window */
+	void (*on_loss)(struct cc *cc, uint32_t inflight, nsec now);
 	void (*on_rto)(struct cc *cc, uint32_t inflight, nsec now);
-	void (*on_recovered)(struct cc *cc, uint32_t inflight, nsec now);	/* recovery point acknowledged */
-	void (*on_idle)(struct cc *cc, nsec idle, nsec rto);	/* restart after idle, RFC 5681 §4.1 */
+	/* recovery point acknowledged */
+	void (*on_recovered)(struct cc *cc, uint32_t inflight, nsec now);
+	/* restart after idle, RFC 5681 §4.1 */
+	void (*on_idle)(struct cc *cc, nsec idle, nsec rto);
 };
 
 extern const struct cc_ops cc_newreno;	/* RFC 5681, RFC 6582 windows, RFC 3465 with L = 2 */

@@ -1,14 +1,14 @@
-/* The network layer: IPv4 (RFC 791, RFC 1122 §3), routes, fragments, ICMP (RFC 792).  IPv6 follows here.
+/* The network layer: IPv4 (RFC 791, RFC 1122 §3), routes, fragments, ICMP (RFC 792).  IPv6
+ * follows here.
  *
- * Upper protocols are rows of a table; ip knows none of them.  Transports hand down packets with their
- * header in front and name source and destination; they keep an `ip_path` so that the route and the
- * neighbour are looked up only when something changed. */
+ * Upper protocols are rows of a table; ip knows none of them.  Transports hand down packets with
+ * their header in front and name source and destination; they keep an `ip_path` so that the
+ * route and the neighbour are looked up only when something changed. */
 #ifndef IP_IP_H
 #define IP_IP_H
 
 #include "base/core.h"
 #include "base/table.h"
-#include "link/link.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
 
@@ -19,6 +19,9 @@
 #define IP_FRAG_TIMEOUT SEC(30)	/* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60..120: docs/adr */
 #define IP_TTL_DEFAULT 64
 #define IP_LOOP_MTU 65520u
+
+struct link;			/* link/link.h: who sees ip need not see link */
+struct link_neigh;
 
 struct ip_addr {
 	struct addr addr;
@@ -48,9 +51,12 @@ struct ip_path {
 /* What an ICMP error says of one of our packets. */
 struct ip_error {
 	struct addr src, dst;	/* of our packet: src is us */
-	int err;		/* positive E_* the user would see: E_CONNREFUSED, E_HOSTUNREACH ... */
-	bool hard;		/* RFC 1122 §4.2.3.9; TCP treats even these as soft once synchronized (RFC 5461) */
-	uint16_t mtu;		/* fragmentation needed: next hop's MTU (plateau applied when 0), else 0 */
+	/* positive E_* the user would see: E_CONNREFUSED, E_HOSTUNREACH ... */
+	int err;
+	/* RFC 1122 §4.2.3.9; TCP treats even these as soft once synchronized (RFC 5461) */
+	bool hard;
+	/* fragmentation needed: next hop's MTU (plateau applied when 0), else 0 */
+	uint16_t mtu;
 	uint16_t l4_len;
 	const uint8_t *l4;	/* the first bytes of our transport header, at least 8 */
 };
@@ -117,21 +123,21 @@ struct ip_send {
 	bool dont_fragment;
 };
 
-/* Prepends the IPv4 header and sends; fragments when larger than the path's MTU unless told not to
- * (then -E_MSGSIZE; the packet is freed, as on every error, under a named drop reason).  `p` has headroom
- * for the headers in its first piece. */
+/* Prepends the IPv4 header and sends; fragments when larger than the path's MTU unless told not
+ * to (then -E_MSGSIZE; the packet is freed, as on every error, under a named drop reason).  `p`
+ * has headroom for the headers in its first piece. */
 int ip_output(struct ip *ip, struct ip_path *path, const struct addr *src, const struct addr *dst,
 	      const struct ip_send *how, struct pkt *p TAKES);
 
 /* The upper of link for EtherType 0x0800. */
 void ip_input(void *ip, struct pkt **p TAKES, unsigned n);
 
-/* Delivers the batches gathered by ip_input() and what was looped; called once a poll after the bursts.
- * Returns true when more looped packets wait. */
+/* Delivers the batches gathered by ip_input() and what was looped; called once a poll after the
+ * bursts. Returns true when more looped packets wait. */
 bool ip_deliver(struct ip *ip);
 
-/* An ICMP error about a received packet (its IP header at p->data - p->l3); rate limited, never about
- * errors, fragments but the first, broadcasts (RFC 1122 §3.2.2).  Borrows p. */
+/* An ICMP error about a received packet (its IP header at p->data - p->l3); rate limited, never
+ * about errors, fragments but the first, broadcasts (RFC 1122 §3.2.2).  Borrows p. */
 void ip_icmp_error(struct ip *ip, const struct pkt *p, uint8_t type, uint8_t code, uint32_t info);
 
 /* A node of kind TIMER_FRAG fired. */

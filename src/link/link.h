@@ -1,12 +1,12 @@
-/* Ethernet: frames in and out of devices, and the neighbour cache with ARP (RFC 826, RFC 1122 §2.3.2,
- * RFC 5227 conflict notice).
+/* Ethernet: frames in and out of devices, and the neighbour cache with ARP (RFC 826, RFC 1122
+ * §2.3.2, RFC 5227 conflict notice).
  *
- * Input goes burst by burst to the upper protocol that registered an EtherType.  Output queues frames
- * per device until link_flush(): one doorbell a poll.  The cache knows IPv4 neighbours now; IPv6's ND
- * registers itself as another prober.
+ * Input goes burst by burst to the upper protocol that registered an EtherType.  Output queues
+ * frames per device until link_flush(): one doorbell a poll.  The cache knows IPv4 neighbours
+ * now; IPv6's ND registers itself as another prober.
  *
- * Always: an entry with packets queued is being resolved and has a timer; `generation` changes whenever
- * a cached answer may have become wrong. */
+ * Always: an entry with packets queued is being resolved and has a timer; `generation` changes
+ * whenever a cached answer may have become wrong. */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
@@ -16,11 +16,15 @@
 
 #define LINK_DEVS_MAX 8
 #define LINK_UPPERS_MAX 4
-#define LINK_TXQ_MAX 256u		/* frames waiting for the doorbell or for room in the ring, per device */
+/* frames waiting for the doorbell or for room in the ring, per device */
+#define LINK_TXQ_MAX 256u
 #define LINK_NEIGHS_MAX 256u	/* default size of the neighbour cache */
-#define LINK_NEIGH_QUEUE_MAX 8u	/* packets kept per neighbour while it resolves (RFC 1122 §2.3.2.2: >= 1) */
+/* packets kept per neighbour while it resolves (RFC 1122 §2.3.2.2: >= 1) */
+#define LINK_NEIGH_QUEUE_MAX 8u
 
-enum link_neigh_state { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_REACHABLE, NEIGH_STALE, NEIGH_PROBE, NEIGH_FAILED };
+enum link_neigh_state {
+	NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_REACHABLE, NEIGH_STALE, NEIGH_PROBE, NEIGH_FAILED
+};
 
 struct link_neigh {
 	struct addr addr;
@@ -35,7 +39,8 @@ struct link_neigh {
 
 struct link_upper {
 	uint16_t type;		/* EtherType */
-	void (*input)(void *self, struct pkt **p TAKES, unsigned n);	/* data at the network header */
+	/* data at the network header */
+	void (*input)(void *self, struct pkt **p TAKES, unsigned n);
 	void *self;
 };
 
@@ -63,7 +68,8 @@ struct link {
 	uint32_t neighs_max;
 	uint32_t generation;	/* see above */
 	nsec neigh_keep;	/* default 5 minutes */
-	void (*unreachable)(void *ctx, struct pkt *p TAKES);	/* ip's: nobody answered for p's next hop */
+	/* ip's: nobody answered for p's next hop */
+	void (*unreachable)(void *ctx, struct pkt *p TAKES);
 	void *unreachable_ctx;
 	uint64_t conflicts;	/* RFC 5227 notices given */
 };
@@ -74,7 +80,8 @@ void link_fini(struct link *l);	/* frees queued packets; devices are closed by t
 
 /* Adds a device (its index is returned, or -E_NOSPC), an upper protocol, a local address. */
 int link_add_dev(struct link *l, struct netdev *dev);
-void link_add_upper(struct link *l, uint16_t type, void (*input)(void *, struct pkt **, unsigned), void *self);
+void link_add_upper(struct link *l, uint16_t type, void (*input)(void *, struct pkt **, unsigned),
+		    void *self);
 int link_add_local(struct link *l, const struct addr *addr, uint8_t if_index);	/* announces it */
 
 /* Takes in a burst from device `if_index`. */
@@ -87,7 +94,8 @@ struct link_neigh *link_neigh_get(struct link *l, uint8_t if_index, const struct
 void link_output(struct link *l, struct link_neigh *to, uint16_t type, struct pkt *p TAKES);
 
 /* Sends a network packet to a link-layer address (broadcast, or an answer). */
-void link_output_mac(struct link *l, uint8_t if_index, struct mac to, uint16_t type, struct pkt *p TAKES);
+void link_output_mac(struct link *l, uint8_t if_index, struct mac to, uint16_t type,
+		     struct pkt *p TAKES);
 
 /* Reachability as a transport knows it: forward progress (RFC 4861 §7.3.1). */
 void link_neigh_confirm(struct link *l, struct link_neigh *n);
@@ -95,8 +103,9 @@ void link_neigh_confirm(struct link *l, struct link_neigh *n);
 /* A node of kind TIMER_NEIGH fired. */
 void link_timer(struct link *l, struct wheel_node *n);
 
-/* Hands everything queued to the devices.  What a full ring does not take is kept for the next flush up
- * to LINK_TXQ_MAX and dropped as DEV_TX_FULL beyond. Returns true when frames had to stay. */
+/* Hands everything queued to the devices.  What a full ring does not take is kept for the next
+ * flush up to LINK_TXQ_MAX and dropped as DEV_TX_FULL beyond. Returns true when frames had to
+ * stay. */
 bool link_flush(struct link *l);
 
 void link_check(const struct link *l);

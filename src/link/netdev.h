@@ -1,8 +1,8 @@
 /* The driver contract: what a link of any kind is to the stack.
  *
- * A driver moves Ethernet frames between packets of the stack's pool and something outside.  It knows
- * this header, base and port.h, nothing above.  All calls come from the one thread that owns the stack;
- * none blocks, allocates after it is opened, or calls back into the stack. */
+ * A driver moves Ethernet frames between packets of the stack's pool and something outside.  It
+ * knows this header, base and port.h, nothing above.  All calls come from the one thread that
+ * owns the stack; none blocks, allocates after it is opened, or calls back into the stack. */
 #ifndef LINK_NETDEV_H
 #define LINK_NETDEV_H
 
@@ -17,25 +17,26 @@ struct netdev;
 enum netdev_features {
 	NETDEV_CSUM_TX = 1 << 0,	/* fills L4 checksums marked PKT_CSUM_TODO */
 	NETDEV_CSUM_RX = 1 << 1,	/* sets PKT_CSUM_OK */
-	NETDEV_CHAIN_TX = 1 << 2,	/* takes packets of several pieces (else link/ makes them one) */
+	/* takes packets of several pieces (else link/ makes them one) */
+	NETDEV_CHAIN_TX = 1 << 2,
 };
 
 struct netdev_ops {
 	const char *kind;	/* "slirp", "loop", "tap" ... */
 
-	/* Up to `max` received frames, each new from dev->pool with `data` at the Ethernet header and
-	 * `total` its length (no FCS); ownership passes to the caller.  Returns how many, or a negative
-	 * error number when the link is gone.  Frames that found no memory or did not fit are counted in
-	 * dev->stats and lost, here and not later. */
+	/* Up to `max` received frames, each new from dev->pool with `data` at the Ethernet
+	 * header and `total` its length (no FCS); ownership passes to the caller.  Returns how
+	 * many, or a negative error number when the link is gone.  Frames that found no memory
+	 * or did not fit are counted in dev->stats and lost, here and not later. */
 	int (*rx)(struct netdev *dev, struct pkt **out, unsigned max);
 
-	/* Sends frames in order, one doorbell for all.  Takes the reference of each accepted frame (and
-	 * drops it when the frame's memory is free again, during this or a later call); returns how many,
-	 * the rest stays the caller's (ring full). */
+	/* Sends frames in order, one doorbell for all.  Takes the reference of each accepted
+	 * frame (and drops it when the frame's memory is free again, during this or a later
+	 * call); returns how many, the rest stays the caller's (ring full). */
 	unsigned (*tx)(struct netdev *dev, struct pkt **p, unsigned n);
 
-	/* Before sleeping: asks for a wake-up on dev->wake_fd (or by interrupt).  Returns true when work
-	 * already waits, so that the caller must look once more instead of sleeping. */
+	/* Before sleeping: asks for a wake-up on dev->wake_fd (or by interrupt).  Returns true
+	 * when work already waits, so that the caller must look once more instead of sleeping. */
 	bool (*arm)(struct netdev *dev);
 
 	/* When the driver itself wants to run next (NSEC_NEVER: only when woken).  May be NULL. */
@@ -50,7 +51,8 @@ struct netdev_stats {
 	uint64_t rx_no_frame;	/* lost: the pool was empty */
 	uint64_t rx_oversize;	/* lost: longer than the MTU allows */
 	uint64_t rx_runt;	/* lost: shorter than an Ethernet header */
-	uint64_t rx_overrun;	/* lost at the ring before we saw them, as far as the device tells */
+	/* lost at the ring before we saw them, as far as the device tells */
+	uint64_t rx_overrun;
 	uint64_t tx_full;	/* frames handed back because the ring was full */
 	uint64_t tx_error;	/* lost on the way out */
 };

@@ -1,16 +1,18 @@
 /* The composition root: one stack instance, its memory, its moment, and the poll.
  *
- * The whole stack hangs off one struct net.  A platform hands in time, entropy and devices; net_poll()
- * turns (frames, now) into (frames, next deadline).  One thread. */
+ * The whole stack hangs off one struct net.  A platform hands in time, entropy and devices;
+ * net_poll() turns (frames, now) into (frames, next deadline).  One thread. */
 #ifndef NET_NET_H
 #define NET_NET_H
 
 #include "ip/ip.h"
+#include "link/link.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
 struct net_config {
-	uint32_t frames;		/* of FRAME_SIZE bytes: everything received or copied lies in them */
+	/* of FRAME_SIZE bytes: everything received or copied lies in them */
+	uint32_t frames;
 	uint32_t bare;			/* descriptors for slices and lent memory */
 	uint32_t neighs_max;		/* 256 */
 	struct tcp_config tcp;
@@ -20,7 +22,8 @@ struct net_config {
 	void *log_ctx;
 };
 
-/* 16,384 frames, 4,096 connections ... every figure the design's. Keys and seed are left zero: fill them. */
+/* 16,384 frames, 4,096 connections ... every figure the design's. Keys and seed are left zero:
+ * fill them. */
 void net_config_default(struct net_config *config);
 
 struct net {
@@ -30,8 +33,8 @@ struct net {
 	struct ip ip;
 	struct udp udp;
 	struct tcp tcp;
-	/* The layer above: drains ready lists, runs between input and output.  Returns true when it wants
-	 * another poll at once. */
+	/* The layer above: drains ready lists, runs between input and output.  Returns true when
+	 * it wants another poll at once. */
 	bool (*drain)(void *ctx);
 	void (*sock_timer)(void *ctx, struct wheel_node *n);	/* TIMER_SOCK and TIMER_RING */
 	void *drain_ctx;
@@ -43,18 +46,20 @@ struct net {
 size_t net_region_bytes(const struct net_config *config, const char **why);
 size_t net_private_bytes(const struct net_config *config, const char **why);
 
-/* Builds a stack in memory that the caller mapped: `region` FRAME_SIZE aligned, `mem` cache aligned and
- * zeroed.  Both live until net_fini().  `now` > 0. */
+/* Builds a stack in memory that the caller mapped: `region` FRAME_SIZE aligned, `mem` cache
+ * aligned and zeroed.  Both live until net_fini().  `now` > 0. */
 void net_init(struct net *net, const struct net_config *config, void *region, void *mem, nsec now);
 
 /* Frees every packet; afterwards pool_at_rest() holds unless the owner still has some. */
 void net_fini(struct net *net);
 
-/* A device must be open and stay so until net_fini().  Returns its interface index or a negative error. */
+/* A device must be open and stay so until net_fini().  Returns its interface index or a negative
+ * error. */
 int net_add_dev(struct net *net, struct netdev *dev);
 
-/* One bounded round: receive bursts, timers that are due, drain, output, doorbells.  Returns the moment
- * by which it wants to be called again (`now` itself: at once; NSEC_NEVER: only when a device wakes). */
+/* One bounded round: receive bursts, timers that are due, drain, output, doorbells.  Returns the
+ * moment by which it wants to be called again (`now` itself: at once; NSEC_NEVER: only when a
+ * device wakes). */
 nsec net_poll(struct net *net, nsec now);
 
 /* Output and doorbells alone: after the owner has submitted and before it sleeps. */

@@ -1,12 +1,12 @@
 /* TCP as the layer above sees it (RFC 9293): connections, listeners, bytes in and out.
  *
- * tcp calls nobody above.  It sets bits in conn->ready and links the connection on tcp->ready; the owner
- * drains that list after a poll.  Output is not sent from inside a call: a call marks the connection,
- * tcp_flush() at the end of the poll decides and builds segments, so that what belongs together leaves
- * together.
+ * tcp calls nobody above.  It sets bits in conn->ready and links the connection on tcp->ready;
+ * the owner drains that list after a poll.  Output is not sent from inside a call: a call marks
+ * the connection, tcp_flush() at the end of the poll decides and builds segments, so that what
+ * belongs together leaves together.
  *
- * Lifetime: a connection belongs to its owner from tcp_open() or tcp_accept() until tcp_close() or
- * tcp_abort(); then it is an orphan and frees itself when the protocol is done.  One thread. */
+ * Lifetime: a connection belongs to its owner from tcp_open() or tcp_accept() until tcp_close()
+ * or tcp_abort(); then it is an orphan and frees itself when the protocol is done.  One thread. */
 #ifndef TCP_TCP_H
 #define TCP_TCP_H
 
@@ -53,7 +53,8 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t in_segs, out_segs, retrans_segs, out_rsts, in_bytes, out_bytes;
 	uint64_t fast_path_data, fast_path_ack;
 	uint64_t rto_fired, fast_retransmits, delayed_acks, zero_window_probes, challenge_acks;
-	uint64_t out_no_memory;		/* a segment was not built for want of a frame; tried again */
+	/* a segment was not built for want of a frame; tried again */
+	uint64_t out_no_memory;
 	uint64_t timewait_full;		/* TIME_WAIT entries closed early for want of room */
 };
 
@@ -76,24 +77,26 @@ struct tcp {
 	struct list listeners_free;
 	struct list listeners_hash[64];
 	struct tcp_timewait *timewaits;	/* compact entries; a FIFO, because all last equally long */
-	uint32_t timewait_free, timewait_head, timewait_tail, timewaits_used;	/* 1 + index, 0: none */
+	/* 1 + index, 0: none */
+	uint32_t timewait_free, timewait_head, timewait_tail, timewaits_used;
 	struct wheel_node timewait_timer;	/* kind TIMER_TCP_MISC */
 	nsec challenge_at;		/* RFC 5961 §7: budget of challenge ACKs */
 	uint32_t challenge_left;
 	struct tcp_counters n;
 };
 
-/* Memory for the tables that `config` asks for; checked: 0 when the config makes no sense (then `why`
- * says which field). */
+/* Memory for the tables that `config` asks for; checked: 0 when the config makes no sense (then
+ * `why` says which field). */
 size_t tcp_bytes(const struct tcp_config *config, const char **why);
-void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_config *config, void *mem);
+void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_config *config,
+	      void *mem);
 void tcp_fini(struct tcp *t);	/* frees every packet; no segment is sent */
 
 /* ---- listeners */
 
 /* Port 0 picks one.  NULL with *err set: -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NFILE. */
-struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_t port, uint32_t backlog,
-				void *owner, int *err);
+struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_t port,
+				uint32_t backlog, void *owner, int *err);
 uint16_t tcp_listener_port(const struct tcp_listener *l);
 void *tcp_listener_owner(const struct tcp_listener *l);
 
@@ -111,8 +114,8 @@ struct tcp_listener *tcp_ready_listener(struct tcp *t);
 /* A CLOSED connection of the caller's, or NULL when the table is full. */
 struct tcp_conn *tcp_open(struct tcp *t, void *owner);
 
-/* Active open.  An unspecified local address or port 0 is chosen (RFC 6056 §3.3.3).  0 or a negative error:
- * -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NETUNREACH, -E_ISCONN, -E_INVAL. */
+/* Active open.  An unspecified local address or port 0 is chosen (RFC 6056 §3.3.3).  0 or a
+ * negative error: -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NETUNREACH, -E_ISCONN, -E_INVAL. */
 int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct addr *local, uint16_t lport,
 		const struct addr *remote, uint16_t rport);
 
@@ -123,15 +126,16 @@ uint32_t tcp_send_room(const struct tcp_conn *c);
  * -E_PIPE after shutdown, -E_NOTCONN before a connection, or the connection's own -err. */
 int tcp_write(struct tcp *t, struct tcp_conn *c, const void *from, uint32_t n);
 
-/* Queues a packet of the caller's (bare ones of lent memory, whatever their length) without copying.
- * 0 or as tcp_write(); consumed on every path.  Allowed whenever tcp_send_room() > 0. */
+/* Queues a packet of the caller's (bare ones of lent memory, whatever their length) without
+ * copying. 0 or as tcp_write(); consumed on every path.  Allowed whenever tcp_send_room() > 0. */
 int tcp_send(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);
 
-/* More is about to be written: hold back a segment that is not full until tcp_uncork() (MSG_MORE). */
+/* More is about to be written: hold back a segment that is not full until tcp_uncork()
+ * (MSG_MORE). */
 void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on);
 
-/* The next received bytes in order, a packet (maybe a chain) with `data` at the payload, or NULL.  It
- * stays charged to the receive buffer until tcp_recv_done(). */
+/* The next received bytes in order, a packet (maybe a chain) with `data` at the payload, or
+ * NULL.  It stays charged to the receive buffer until tcp_recv_done(). */
 OWNER(pkt_put) struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c);
 void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes);
 
@@ -151,9 +155,11 @@ void tcp_set_nodelay(struct tcp *t, struct tcp_conn *c, bool on);
 int tcp_error(const struct tcp_conn *c);	/* positive, 0: none */
 enum tcp_state tcp_conn_state(const struct tcp_conn *c);
 
-/* Identifies a connection in time: an index and a count of its reuses, for completions that come late. */
+/* Identifies a connection in time: an index and a count of its reuses, for completions that come
+ * late. */
 uint64_t tcp_conn_cookie(const struct tcp *t, const struct tcp_conn *c);
-struct tcp_conn *tcp_conn_by_cookie(struct tcp *t, uint64_t cookie);	/* NULL when it is another by now */
+/* NULL when it is another by now */
+struct tcp_conn *tcp_conn_by_cookie(struct tcp *t, uint64_t cookie);
 
 struct tcp_info {		/* what leat's own page, ss and getsockopt(TCP_INFO) tell */
 	struct addr local, remote;

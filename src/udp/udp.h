@@ -1,8 +1,8 @@
 /* UDP, RFC 768 and RFC 1122 §4.1: ports, demultiplexing, datagrams in and out.
  *
- * The best match wins: connected before bound to an address before bound to any.  A datagram to nobody
- * is answered by port unreachable.  Received datagrams wait on the socket's queue within its receive
- * buffer; the layer above is told by the ready list and never called. */
+ * The best match wins: connected before bound to an address before bound to any.  A datagram to
+ * nobody is answered by port unreachable.  Received datagrams wait on the socket's queue within
+ * its receive buffer; the layer above is told by the ready list and never called. */
 #ifndef UDP_UDP_H
 #define UDP_UDP_H
 
@@ -48,8 +48,10 @@ int udp_bind(struct udp *u, struct udp_sock *s, const struct addr *local, uint16
 int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, uint16_t port);
 void udp_close(struct udp *u, struct udp_sock *s);
 
-/* Sends the chain `p` (data at the payload, headroom kept free).  0 or a negative error; p is consumed. */
-int udp_send(struct udp *u, struct udp_sock *s, const struct addr *to, uint16_t port, struct pkt *p TAKES);
+/* Sends the chain `p` (data at the payload, headroom kept free).  0 or a negative error; p is
+ * consumed. */
+int udp_send(struct udp *u, struct udp_sock *s, const struct addr *to, uint16_t port,
+	     struct pkt *p TAKES);
 
 /* The next datagram or NULL. */
 struct pkt *udp_recv(struct udp *u, struct udp_sock *s);

@@ -1,4 +1,5 @@
-/* Ethernet II header, bytes <-> struct.  IEEE 802.3; RFC 894, RFC 1042 not spoken (802.3 length frames).
+/* Ethernet II header, bytes <-> struct.  IEEE 802.3; RFC 894, RFC 1042 not spoken (802.3 length
+ * frames).
  *
  * Pure functions: no state, no packets, no counters. */
 #ifndef WIRE_ETH_H

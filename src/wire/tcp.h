@@ -1,7 +1,8 @@
-/* TCP header and options, RFC 9293 §3.1 and §3.2, RFC 7323 §2 and §3, RFC 2018 §2 and §3, bytes <-> struct.
+/* TCP header and options, RFC 9293 §3.1 and §3.2, RFC 7323 §2 and §3, RFC 2018 §2 and §3, bytes
+ * <-> struct.
  *
- * What is parsed here is well formed; what it means is tcp/'s.  The commonest segment of a running
- * connection (NOP NOP timestamps, or no option) takes a short way. */
+ * What is parsed here is well formed; what it means is tcp/'s.  The commonest segment of a
+ * running connection (NOP NOP timestamps, or no option) takes a short way. */
 #ifndef WIRE_TCP_H
 #define WIRE_TCP_H
 
@@ -50,8 +51,9 @@ enum drop wire_tcp_parse(struct wire_tcp *out, const uint8_t *b, size_t n);
 /* Bytes of header that wire_tcp_write() needs: 20..60. */
 unsigned wire_tcp_size(const struct wire_tcp *h);
 
-/* Writes header and the options named in h->opts, padded by NOPs where alignment helps; checksum zero;
- * h->header_len is ignored.  Returns the length written.  SACK blocks that do not fit are left out. */
+/* Writes header and the options named in h->opts, padded by NOPs where alignment helps; checksum
+ * zero; h->header_len is ignored.  Returns the length written.  SACK blocks that do not fit are
+ * left out. */
 unsigned wire_tcp_write(uint8_t *b, const struct wire_tcp *h);
 
 #endif

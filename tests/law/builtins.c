@@ -1,5 +1,7 @@
-/* Stand-ins for the functions that compilers call without being asked (gcc's manual, "Language Standards Supported by
- * GCC": memcpy, memmove, memset, memcmp).  Only the closed twins link with them; nothing ever runs them. */
+/* Stand-ins for the functions that compilers call without being asked (gcc's manual, "Language
+ * Standards Supported by GCC": memcpy, memmove, memset, memcmp) and for strlen of base/mem.h.
+ *
+ * Only the closed twins link with them; nothing ever runs them. */
 #include <stddef.h>
 
 void *memcpy(void *to, const void *from, size_t n) { return to; }
