@@ -35,4 +35,4 @@ docs: ## (comes later) the manual
 install: build ## install the program, the libraries and the headers [DESTDIR=]
 	@meson install -C $(BUILD) --no-rebuild
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-*/

@@ -1,8 +1,13 @@
 #!/bin/bash
-# check.sh: the tests as they are, then all but the law's again under ASan and UBSan.
+# check.sh: the tests as they are; everything compiled by clang too; all tests but the law's again under ASan and UBSan.
 set -eu
 cd "$(dirname "$0")/.."
 tools/test.sh
+
+echo "check: compiling with clang"
+CC=clang BUILD=build-clang PARTS="build test fuzz" tools/build.sh
+
+echo "check: the tests under ASan and UBSan"
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 # Sanitizers change what gcc can see, and with it what it warns of: here a warning is not an error.
 export BUILD=build-asan MESON_ARGS="-Db_sanitize=address,undefined -Dwerror=false"

@@ -32,6 +32,7 @@ def main(build):
     log = pathlib.Path(build, 'meson-logs/testlog.json')
     for line in log.read_text().splitlines() if log.exists() else []:
         t = json.loads(line)
+        t['name'] = t['name'].split(' / ')[-1]
         p, f = cases(t.get('stdout', '') + '\n' + t.get('stderr', ''))
         passed += p
         failed += [f'{t["name"]}: {what}' for what in f]
