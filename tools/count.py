@@ -28,7 +28,7 @@ def cases(text):
 
 
 def main(build):
-    passed, failed, skipped = 0, [], 0
+    passed, failed, skipped = 0, [], []
     log = pathlib.Path(build, 'meson-logs/testlog.json')
     for line in log.read_text().splitlines() if log.exists() else []:
         t = json.loads(line)
@@ -37,14 +37,16 @@ def main(build):
         passed += p
         failed += [f'{t["name"]}: {what}' for what in f]
         if t['result'] == 'SKIP':
-            skipped += 1
+            skipped.append(t['name'])
         elif t['result'] not in ('OK', 'EXPECTEDFAIL') and not f:
             failed.append(f'{t["name"]}: {t["result"].lower()}')
         elif not p and not f:
             passed += 1
     for f in failed:
         print('failed:', f)
-    print(f'{passed} passed, {len(failed)} failed' + (f', {skipped} programs skipped' if skipped else ''))
+    if skipped:
+        print('skipped:', ', '.join(skipped))
+    print(f'{passed} passed, {len(failed)} failed')
     return 1 if failed or not passed else 0
 
 
