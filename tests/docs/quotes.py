@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""What the documents quote and link to is really there.
+
+usage: quotes.py            prints one TAP line a document
+
+A block ```c that begins with `/* src/x/y.h */` quotes that file: its lines stand there, one after the other, where a
+line `...` stands for any number of lines.  Blanks at the ends and runs of blanks do not count, nor does a comment at
+the end of a line that the quote leaves out.  A relative link names a file of the tree.
+"""
+import pathlib, re, sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def plain(line):
+    return ' '.join(line.split())
+
+
+def same(quoted, line):
+    return quoted == line or (quoted and line.startswith(quoted) and line[len(quoted):].lstrip().startswith('/*'))
+
+
+def find(lines, part, start):
+    """The line behind the first place at or after `start` where `part` stands, or None."""
+    for i in range(start, len(lines) - len(part) + 1):
+        if all(same(p, line) for p, line in zip(part, lines[i:])):
+            return i + len(part)
+    return None
+
+
+def quote_errors(text):
+    for block in re.finditer(r'^```c\n/\* ([\w./-]+) \*/\n(.*?)^```', text, flags=re.M | re.S):
+        path, at = ROOT / block[1], 0
+        if not path.exists():
+            yield f'quotes {block[1]}, which is not there'
+            continue
+        lines = [plain(line) for line in path.read_text().splitlines()]
+        for part in re.split(r'^\s*\.\.\.\n', block[2], flags=re.M):
+            part = [plain(line) for line in part.strip('\n').split('\n')]
+            at = find(lines, part, at) if at is not None else None
+            if at is None:
+                yield f'quotes {block[1]}, where this does not stand: {part[0]}'
+
+
+def link_errors(doc, text):
+    text = re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)
+    for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text):
+        if not (doc.parent / target).exists():
+            yield f'links to {target}, which is not there'
+
+
+def main():
+    docs = sorted(ROOT.glob('*.md')) + sorted((ROOT / 'docs').rglob('*.md'))
+    failed = 0
+    for n, doc in enumerate(docs, 1):
+        text = doc.read_text()
+        errors = list(quote_errors(text)) + list(link_errors(doc, text))
+        failed += bool(errors)
+        print(f'{"not ok" if errors else "ok"} {n} - what {doc.relative_to(ROOT)} quotes and links to is there')
+        print(''.join(f'# {e}\n' for e in errors), end='')
+    print(f'1..{len(docs)}')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
