@@ -105,22 +105,51 @@ bool pool_at_rest(const struct pool *pool);
 void pool_check(const struct pool *pool);
 
 /* An empty packet with PKT_HEADROOM in front, or NULL when the pool is empty (counted there). */
-OWNER(pkt_put) struct pkt *pkt_new(struct pool *pool);
+OWNER(pkt_put) static inline struct pkt *pkt_new(struct pool *pool)
+{
+	struct pkt *p;
+	uint32_t left = pool->free_frames_n;
+
+	if (unlikely(left == 0)) {
+		pool->empty++;
+		return NULL;
+	}
+	p = pool->free_frames[--left];
+	pool->free_frames_n = left;
+	if (left < pool->free_frames_low)
+		pool->free_frames_low = left;
+	p->data = pool->region.base + ((size_t)p->index << FRAME_SHIFT) + PKT_HEADROOM;
+	p->len = p->total = 0;
+	p->frag = p->next = NULL;
+	p->refs = 1;
+	p->flags = 0;
+	p->if_index = 0;
+	p->l3 = 0;
+	return p;
+}
 
 /* A bare descriptor for `len` bytes at `off` in `of` (in the piece `of` itself, not its chain), on
- * which it holds a reference; NULL when there is none left. */
+ * which it holds a reference; NULL when there is none left.  A slice of a slice holds the frame
+ * (or the lend) that the bytes lie in, not the slice between. */
 OWNER(pkt_put) struct pkt *pkt_slice(struct pkt *of, uint32_t off, uint32_t len);
 
 /* A bare descriptor for lent memory; takes a reference on `lend`. */
 OWNER(pkt_put) struct pkt *pkt_lent(struct pool *pool, struct lend *lend, const void *data,
 				    uint32_t len);
 
-/* Drops a reference on `p`, and when it was the last, frees the whole chain. */
+/* Frees a chain whose first piece has lost its last reference; for pkt_put() only. */
 void pkt_free_chain(struct pkt *p);
 
+/* Drops a reference on `p`, and when it was the last, frees the whole chain, but for pieces that
+ * somebody else holds as well. */
 static inline void pkt_put(struct pkt *p TAKES)
 {
-	if (--p->refs == 0)
+	assert(p->refs > 0);
+	if (--p->refs)
+		return;
+	if (likely(!p->frag && !(p->flags & PKT_BARE)))
+		p->pool->free_frames[p->pool->free_frames_n++] = p;
+	else
 		pkt_free_chain(p);
 }
 
@@ -163,11 +192,12 @@ static inline void pkt_pull(struct pkt *p, uint32_t n)
 	p->total -= n;
 }
 
-/* Cuts the chain to `total` bytes; pieces behind are freed. */
+/* Cuts the chain to `total` bytes if it is longer; pieces behind are freed. */
 void pkt_trim(struct pkt *p, uint32_t total);
 
 /* Removes `n` bytes in front, however many pieces they fill; returns the first piece that remains
- * (n < total), having freed those before it. */
+ * (n < total), having freed those before it.  What the first descriptor said about the packet
+ * (flags, device, second cache line, place in a queue) goes along. */
 OWNER(pkt_put) struct pkt *pkt_trim_front(struct pkt *p TAKES, uint32_t n);
 
 /* Appends the chain `tail` to `p`: one packet afterwards. */

@@ -17,8 +17,7 @@
 struct table_bucket {
 	uint16_t tag[TABLE_WAYS];
 	uint16_t used;		/* bit i: way i holds an entry */
-	/* 1 + index of the overflow bucket in its own array modulo its size; 0: none */
-	uint16_t over;
+	uint16_t over;		/* 1 + index of the next overflow bucket; 0: none */
 	uint32_t idx[TABLE_WAYS];
 } CACHE_ALIGNED;
 static_assert(sizeof(struct table_bucket) == 64, "one cache line");
@@ -29,13 +28,15 @@ struct table {
 	uint32_t mask_low;	/* 2^level - 1 */
 	uint32_t split;		/* buckets below it are already split at this level */
 	uint32_t buckets_n, buckets_max, over_max;
-	uint32_t over_free;	/* 1 + index, 0: none */
+	uint32_t over_free;	/* those given back: 1 + index, 0: none */
+	uint32_t over_used;	/* overflow buckets below it have been in use */
 	uint32_t entries, entries_max;
 	/* the hash an entry was inserted with, for splits */
 	uint64_t (*hash_of)(void *ctx, uint32_t idx);
 	void *ctx;
 };
 
+/* The memory, cache aligned, need not be cleared: it is touched when the table grows into it. */
 size_t table_bytes(uint32_t entries_max);
 void table_init(struct table *t, uint32_t entries_max, void *mem,
 		uint64_t (*hash_of)(void *ctx, uint32_t idx), void *ctx);
@@ -84,8 +85,8 @@ static inline const struct table_bucket *table_over(const struct table *t,
 	return b->over ? &t->over[b->over - 1] : NULL;
 }
 
-/* Visits the candidate indices for a hash:  table_each(t, hash, idx) { if (key matches) return
- * idx; } */
+/* Visits the candidate indices for a hash, with no insertion or removal meanwhile:
+ * table_each(t, hash, idx) { if (key matches) return idx; } */
 #define table_each(t, hash, var) \
 	for (const struct table_bucket *tb_ = table_bucket_of(t, hash); tb_; \
 	     tb_ = table_over(t, tb_)) \

@@ -24,6 +24,7 @@ struct wheel {
 	uint64_t tick;		/* everything up to this tick has been popped or is in `due` */
 	uint64_t used[WHEEL_LEVELS];	/* bit s: slot s of that level is not empty */
 	struct list due;	/* expired, not yet popped */
+	struct list moving;	/* from a slot that was reached, not yet spread over lower levels */
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
 	uint32_t armed;
 };
@@ -41,7 +42,9 @@ static inline bool wheel_armed(const struct wheel_node *n)
 }
 
 /* The next node that is due at `now`, disarmed, or NULL.  Call until NULL or a budget is used up:
- * the rest stays due.  Nodes come in order of their tick. */
+ * the rest stays due.  Nodes come in order of their tick.  Work a call is bounded: with very many
+ * nodes to move, NULL may come early; then wheel_next() is not after `now`, and the next poll goes
+ * on. */
 struct wheel_node *wheel_pop(struct wheel *w, nsec now);
 
 /* A moment no later than which nothing is due (a lower bound of the earliest deadline that makes

@@ -26,6 +26,11 @@ struct wire_ipv4 {
  * its first piece), checksum, option structure.  Addresses are judged by ip/. */
 enum drop wire_ipv4_parse(struct wire_ipv4 *out, const uint8_t *b, size_t n, size_t have);
 
+/* The same for a header that somebody quotes to us, behind which the datagram may be cut off.  Its
+ * checksum is not judged: routers and translators on the way changed the header, not all of them
+ * the checksum. */
+enum drop wire_ipv4_parse_quoted(struct wire_ipv4 *out, const uint8_t *b, size_t n);
+
 /* Writes 20 bytes with the checksum filled in. */
 static inline void wire_ipv4_write(uint8_t *b, const struct wire_ipv4 *h)
 {

@@ -45,7 +45,9 @@ struct wire_tcp {
 
 /* `n` bytes readable at `b` (the header must lie within them).  Refuses a wrong offset and options
  * whose length runs out of the header; an option of unexpected but possible length is ignored as
- * unknown (RFC 9293 §3.1 MUST-6, MUST-7).  Flags and the checksum are the caller's. */
+ * unknown (RFC 9293 §3.1 MUST-6, MUST-7).  Ports, flags and the checksum are
+ * the caller's.  Of the fields of an option only those are written whose bit is set in `opts`, and
+ * `sack_n` and `fastopen_len`. */
 enum drop wire_tcp_parse(struct wire_tcp *out, const uint8_t *b, size_t n);
 
 /* Bytes of header that wire_tcp_write() needs: 20..60. */

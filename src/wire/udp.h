@@ -12,8 +12,8 @@ struct wire_udp {
 	bool has_csum;
 };
 
-/* `n` bytes readable, `have` in the IP payload; len <= have is checked, the checksum is the
- * caller's. */
+/* `n` bytes readable, `have` in the IP payload; len <= have is checked, ports and the checksum are
+ * the caller's. */
 enum drop wire_udp_parse(struct wire_udp *out, const uint8_t *b, size_t n, size_t have);
 
 /* Writes 8 bytes, checksum zero. */
