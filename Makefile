@@ -23,7 +23,7 @@ sim: ## simulated networks with faults [SEEDS=n | SEED=x]
 fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=name]
 	@tools/fuzz.sh
 bench: ## cycles and instructions of a request between two stacks
-	@tools/build.sh bench && exec $(BUILD)/bench $(ARGS)
+	@PARTS="build test" tools/build.sh tests/bench && exec $(BUILD)/tests/bench $(ARGS)
 soak: ## (comes later) hours of load with faults
 	@tools/later.sh soak
 img: ## (comes later) a bootable image of leat without an operating system

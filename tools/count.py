@@ -9,7 +9,7 @@ limit) counts as one more failure.  Prints the failed ones, then the last line: 
 """
 import json, pathlib, re, sys
 
-CASE = re.compile(r'^\s*(?:\[\s*(?P<cm>OK|FAILED)\s*\] (?P<name>\w+)$'
+CASE = re.compile(r'^\s*(?:\[\s*(?P<cm>OK|FAILED|ERROR)\s*\] (?P<name>\w+)$'
                   r'|(?P<tap>ok|not ok)\b(?: \d+)?(?: -)? ?(?P<what>.*))')
 
 
@@ -18,7 +18,7 @@ def cases(text):
     passed, failed = 0, []
     for line in text.splitlines():
         m = CASE.match(line)
-        if not m:
+        if not m or re.search(r'# skip', line, flags=re.I):
             continue
         if m['cm'] == 'OK' or m['tap'] == 'ok':
             passed += 1
