@@ -4,9 +4,9 @@
 usage: symbols.py BUILD [MODULE...]        prints one TAP line a module
 
 A global of module tcp starts with `tcp_`.  In base, which is many small things, it starts with the name of a header of
-base or of a struct that such a header defines (`pkt_new`, `pool_init`).  Of a driver or a platform it is the folder's
-own name (`slirp_`, `linux_` or `port_`), in apps also the file's.  `leat_` is the ABI: it may be defined where the door
-is (sock, ring) and outside the core.
+base or of a struct that such a header defines (`pkt_new`, `pool_init`), or is that name (`fmt`).  Of a driver or a
+platform it is the folder's own name (`slirp_`, `linux_` or `port_`), in apps also the file's.  `leat_` is the ABI: it
+may be defined where the door is (sock, ring) and outside the core.
 """
 import pathlib, re, subprocess, sys
 
@@ -41,7 +41,7 @@ def check(archive, module, folder, kind):
         flags, section, name = m['flags'], m['section'], m['name']
         if section == '*UND*' or MACHINERY.match(name) or 'd' in flags or 'f' in flags:
             continue
-        if flags[0] in 'gu!w ' and flags.strip() and not name.startswith(good) and flags[0] != 'l':
+        if flags[0] in 'gu!w ' and flags.strip() and not (name + '_').startswith(good) and flags[0] != 'l':
             wrong.append(f'{name} does not start with {" or ".join(good[:6])}{"..." if len(good) > 6 else ""}')
         writable = re.match(r'\.(bss|data|tbss|tdata)', section) and not section.startswith('.data.rel.ro')
         if kind == 'core' and (writable or section == '*COM*'):
