@@ -126,7 +126,7 @@ def linker_cheats(s):
 
 def law_cheats(s):
     name = lambda old, new: {'meson.build': lambda text: text.replace(old, new, 1)}
-    s.caught('base names tcp', name("'src/base',      'core',    []", "'src/base',      'core',    ['tcp']"),
+    s.caught('base names tcp', name("'src/base',      'core',     []", "'src/base',      'core',     ['tcp']"),
              s.setup, [], 'module "base" names "tcp", which is not above it')
     s.caught('a module moved below one that names it',
              {'meson.build': lambda text: swap_lines(text, "  ['wire', ", "  ['ip', ")},
@@ -158,11 +158,11 @@ def symbol_cheats(s):
         return s.symbols(module) if status == 0 else (0, output)
     for what, code, says in (
             ('a global with a strange prefix', 'extern const int cheat;\nconst int cheat = 1;\n',
-             'cheat does not start with wire_'),
+             'cheat does not start with wire'),
             ('a global with the prefix of another module', 'void tcp_cheat(void);\nvoid tcp_cheat(void) {}\n',
-             'tcp_cheat does not start with wire_'),
+             'tcp_cheat does not start with wire'),
             ('the ABI defined where the door is not', 'void leat_cheat(void);\nvoid leat_cheat(void) {}\n',
-             'leat_cheat does not start with wire_'),
+             'leat_cheat does not start with wire'),
             ('a variable in the core', 'extern int wire_cheat;\nint wire_cheat;\n', 'wire_cheat is a variable'),
             ('a static variable inside a function of the core',
              'int wire_cheat(void);\nint wire_cheat(void)\n{\n\tstatic int n = 1;\n\treturn n++;\n}\n',
