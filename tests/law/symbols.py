@@ -32,7 +32,7 @@ def prefixes(module, folder, kind):
         names += ['leat']
     if kind == 'platform':
         names += ['assert']                   # assert_fail() of base is weak: a platform prints first
-    return re.compile(rf'^({"|".join(sorted(set(names)))})(\d*_|$)'), ' or '.join(sorted(set(names))[:6])
+    return re.compile(rf'^({"|".join(sorted(set(names)))})(_|$)'), ' or '.join(sorted(set(names))[:6])
 
 
 def check(archive, module, folder, kind):
