@@ -1,8 +1,9 @@
 /* Packets: what pkt.h does not do inline.
  *
- * A chain owns its pieces through `frag`: each piece holds one reference on the next.  So a piece
- * that somebody else holds too (a slice of it, say) outlives the chain's first, and keeps those
- * behind it. */
+ * A chain owns its pieces through `frag`: each piece holds one reference on the next.  A piece that
+ * somebody else holds too outlives the chain's first and keeps those behind it; but one that only
+ * slices hold keeps its own bytes alone.  So no arrangement of chains with slices of each other can
+ * hold itself, or needs recursion to be freed. */
 #include "base/pkt.h"
 
 #include "base/err.h"
@@ -24,7 +25,7 @@ static void fill_stack(struct pool *pool, struct pkt **stack, uint32_t first, ui
 		p->pool = pool;
 		p->index = flags & PKT_BARE ? i : first + i;
 		p->flags = flags;
-		p->refs = 0;
+		p->refs = p->slices = 0;
 		stack[n - 1 - i] = p;
 	}
 }
@@ -74,7 +75,7 @@ static void check_bytes(const struct pkt *p)
 	}
 	if (p->flags & PKT_BARE) {
 		of = p->parent;
-		assert(of->refs > 0);
+		assert(of->slices > 0);
 		assert(!(of->flags & PKT_BARE));
 	}
 	assert(p->data >= pkt_frame(of));
@@ -100,7 +101,9 @@ void pool_check(const struct pool *pool)
 			free_n++;
 			continue;
 		}
-		assert(!p->frag || p->frag->refs > 0);
+		assert(p->refs >= p->slices);
+		assert(!p->frag || p->refs > p->slices);
+		assert(!p->frag || p->frag->refs > p->frag->slices);
 		check_bytes(p);
 	}
 	assert(free_n == pool->free_frames_n + pool->free_bare_n);
@@ -149,8 +152,10 @@ struct pkt *pkt_slice(struct pkt *of, uint32_t off, uint32_t len)
 		return NULL;
 	}
 	p = bare_new(of->pool, of->data + off, len);
-	if (p)
-		p->parent = pkt_get(frame);
+	if (!p)
+		return NULL;
+	p->parent = pkt_get(frame);
+	frame->slices++;
 	return p;
 }
 
@@ -163,37 +168,38 @@ static void lend_put(struct pool *pool, struct lend *lend)
 	pool->returned = lend;
 }
 
-/* Drops a reference on `p`; when it was the last, puts `p` on a list through `next`. */
-static void put_on(struct pkt **dead, struct pkt *p)
-{
-	assert(p->refs > 0);
-	if (--p->refs)
-		return;
-	p->next = *dead;
-	*dead = p;
-}
-
-/* A slice's frame may have a chain of its own, with slices in it, and so on: a list instead of a
- * recursion, so that no arrangement of chains can use up the stack. */
-void pkt_free_chain(struct pkt *p)
+/* Gives back one descriptor that nobody holds. */
+static void release(struct pkt *p)
 {
 	struct pool *pool = p->pool;
-	struct pkt *dead = p;
 
-	p->next = NULL;
-	while ((p = dead)) {
-		dead = p->next;
-		if (p->frag)
-			put_on(&dead, p->frag);
-		if (!(p->flags & PKT_BARE)) {
-			pool->free_frames[pool->free_frames_n++] = p;
-			continue;
-		}
-		if (p->flags & PKT_LENT)
-			lend_put(pool, p->lend);
-		else
-			put_on(&dead, p->parent);
-		pool->free_bare[pool->free_bare_n++] = p;
+	if (!(p->flags & PKT_BARE)) {
+		pool->free_frames[pool->free_frames_n++] = p;
+		return;
+	}
+	pool->free_bare[pool->free_bare_n++] = p;
+	if (p->flags & PKT_LENT) {
+		lend_put(pool, p->lend);
+		return;
+	}
+	assert(p->parent->slices > 0);
+	p->parent->slices--;
+	if (--p->parent->refs == 0)	/* then it is a frame, and no chain hangs on it any more */
+		release(p->parent);
+}
+
+void pkt_free_chain(struct pkt *p)
+{
+	struct pkt *frag;
+
+	for (;;) {
+		frag = p->frag;
+		p->frag = NULL;
+		if (p->refs == 0)
+			release(p);
+		if (!frag || --frag->refs != frag->slices)
+			return;
+		p = frag;
 	}
 }
 

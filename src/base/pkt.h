@@ -59,7 +59,7 @@ struct pkt {
 	uint8_t if_index;	/* receive: the device it came from */
 	/* receive: the IP header starts at data - l3 (set by ip when it pulls it) */
 	uint16_t l3;
-	uint16_t spare;
+	uint16_t slices;	/* of the references, those that slices hold */
 
 	/* second cache line: belongs to whichever layer holds the packet */
 	union {
@@ -137,17 +137,17 @@ OWNER(pkt_put) struct pkt *pkt_slice(struct pkt *of, uint32_t off, uint32_t len)
 OWNER(pkt_put) struct pkt *pkt_lent(struct pool *pool, struct lend *lend, const void *data,
 				    uint32_t len);
 
-/* Frees a chain whose first piece has lost its last reference; for pkt_put() only. */
+/* Ends a chain at whose first piece only slices still hold; for pkt_put() only. */
 void pkt_free_chain(struct pkt *p);
 
-/* Drops a reference on `p`, and when it was the last, frees the whole chain, but for pieces that
- * somebody else holds as well. */
+/* Drops a reference on `p`, and when it was the last but for slices', frees the whole chain up to
+ * the first piece that somebody else holds as well.  The bytes of slices stay. */
 static inline void pkt_put(struct pkt *p TAKES)
 {
-	assert(p->refs > 0);
-	if (--p->refs)
+	assert(p->refs > p->slices);
+	if (--p->refs != p->slices)
 		return;
-	if (likely(!p->frag && !(p->flags & PKT_BARE)))
+	if (likely(p->refs == 0 && !p->frag && !(p->flags & PKT_BARE)))
 		p->pool->free_frames[p->pool->free_frames_n++] = p;
 	else
 		pkt_free_chain(p);
