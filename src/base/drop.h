@@ -20,6 +20,7 @@
 	X(ARP_OP, "ARP operation unknown") \
 	X(ARP_SENDER, "ARP sender address impossible") \
 	X(ARP_NOT_OURS, "ARP request for somebody else") \
+	X(ARP_UNSOLICITED, "ARP answer that nobody asked for") \
 	X(ARP_CONFLICT, "somebody else claims our address") \
 	X(NEIGH_QUEUE, "neighbour's queue full while resolving") \
 	X(NEIGH_FULL, "neighbour cache full of entries in use") \
@@ -38,9 +39,10 @@
 	X(IP_PROTO, "IP protocol not spoken") \
 	X(IP_NO_ROUTE, "no route to destination") \
 	X(IP_DF, "needs fragmenting but must not be") \
-	X(IP_TTL, "time to live exceeded") \
+	X(IP_LOOP_FULL, "queue of packets to ourselves full") \
 	X(FRAG_SHORT, "fragment of no or odd length") \
 	X(FRAG_OVERSIZE, "fragments beyond 65535 bytes") \
+	X(FRAG_DUP, "fragment received before") \
 	X(FRAG_OVERLAP, "fragments overlap") \
 	X(FRAG_TOO_MANY, "too many fragments of one datagram") \
 	X(FRAG_TABLE, "reassembly table full") \
@@ -48,6 +50,7 @@
 	X(ICMP_SHORT, "ICMP message too short") \
 	X(ICMP_CSUM, "ICMP checksum wrong") \
 	X(ICMP_TYPE, "ICMP type not handled") \
+	X(ICMP_REFUSED, "ICMP redirect or source quench refused") \
 	X(ICMP_BCAST, "ICMP echo to a broadcast or multicast address") \
 	X(ICMP_RATE, "ICMP error suppressed by rate limit") \
 	X(ICMP_ABOUT, "ICMP error about nothing we sent") \
