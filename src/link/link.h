@@ -27,15 +27,20 @@ enum link_neigh_state {
 };
 
 struct link_neigh {
+	/* first cache line: what sending a packet touches */
+	uint8_t header[16];	/* the Ethernet header of packets to it, 14 bytes */
 	struct addr addr;
 	struct mac mac;
 	uint8_t state;		/* enum link_neigh_state */
 	uint8_t if_index;
 	uint8_t probes;		/* requests sent in this round */
-	nsec used, confirmed;	/* last sent to; last heard from */
+	uint8_t class;		/* private to link_neigh.c: on which list it is */
+	nsec used, confirmed;	/* last sent to, 0: never; last heard from */
+
 	struct pktq queue;
 	struct wheel_node timer;	/* kind TIMER_NEIGH */
-};
+	struct list node;	/* of its class */
+} CACHE_ALIGNED;
 
 struct link_upper {
 	uint16_t type;		/* EtherType */
@@ -47,12 +52,23 @@ struct link_upper {
 struct link_local {		/* an address of ours that the prober answers for; kept by ip */
 	struct addr addr;
 	uint8_t if_index;
+	nsec defended;		/* RFC 5227 §2.4: when it was last, 0: never */
 };
 
 struct link_dev {
 	struct netdev *dev;
-	struct pkt *txq[LINK_TXQ_MAX];
+	uint64_t mac;		/* the device's, as a load of eight bytes sees it */
+	uint32_t frame_max;	/* bytes of a frame with its header */
+	bool chain;		/* takes packets of several pieces */
 	unsigned tx_n;
+	struct pkt *txq[LINK_TXQ_MAX];
+};
+
+#define LINK_LOCALS_MAX 16
+/* Entries by what they are good for; see link_neigh.c. */
+enum link_neigh_class {
+	LINK_CLASS_FREE, LINK_CLASS_IDLE, LINK_CLASS_UNUSED, LINK_CLASS_ASKED, LINK_CLASS_KNOWN,
+	LINK_CLASS_N
 };
 
 struct link {
@@ -61,16 +77,20 @@ struct link {
 	unsigned devs_n;
 	struct link_upper uppers[LINK_UPPERS_MAX];
 	unsigned uppers_n;
-	struct link_local locals[16];
+	struct link_local locals[LINK_LOCALS_MAX];
 	unsigned locals_n;
 	struct table neigh_table;
 	struct link_neigh *neighs;
 	uint32_t neighs_max;
+	struct list classes[LINK_CLASS_N];
+	uint32_t class_n[LINK_CLASS_N];
+	nsec known_until;	/* no KNOWN entry can be evicted before */
 	uint32_t generation;	/* see above */
+	void (*changed)(void *ctx);	/* ip's: generation was changed; may be NULL */
 	nsec neigh_keep;	/* default 5 minutes */
 	/* ip's: nobody answered for p's next hop */
 	void (*unreachable)(void *ctx, struct pkt *p TAKES);
-	void *unreachable_ctx;
+	void *unreachable_ctx;	/* and of `changed` */
 	uint64_t conflicts;	/* RFC 5227 notices given */
 };
 
@@ -92,6 +112,29 @@ struct link_neigh *link_neigh_get(struct link *l, uint8_t if_index, const struct
 
 /* Sends a network packet to a neighbour, resolving it first when needed. */
 void link_output(struct link *l, struct link_neigh *to, uint16_t type, struct pkt *p TAKES);
+
+/* A whole frame that does not simply go on the queue: the queue is full, or the frame is too
+ * long or in pieces. */
+void link_enqueue_slow(struct link *l, struct link_dev *d, struct pkt *p TAKES);
+
+static inline void link_enqueue(struct link *l, struct link_dev *d, struct pkt *p TAKES)
+{
+	if (unlikely(d->tx_n == LINK_TXQ_MAX || p->total > d->frame_max || (p->frag && !d->chain)))
+		link_enqueue_slow(l, d, p);
+	else
+		d->txq[d->tx_n++] = p;
+}
+
+/* The fast form of link_output() for an entry that is NEIGH_REACHABLE. */
+static inline void link_output_reachable(struct link *l, struct link_neigh *to, struct pkt *p TAKES)
+{
+	uint8_t *b = pkt_push(p, 14);
+
+	mem_copy(b, to->header, 8);
+	mem_copy(b + 6, to->header + 6, 8);
+	to->used = l->core->now;
+	link_enqueue(l, &l->devs[to->if_index], p);
+}
 
 /* Sends a network packet to a link-layer address (broadcast, or an answer). */
 void link_output_mac(struct link *l, uint8_t if_index, struct mac to, uint16_t type,
