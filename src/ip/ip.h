@@ -8,9 +8,6 @@
 #define IP_IP_H
 
 #include "base/core.h"
-#include "base/table.h"
-#include "wire/icmp.h"
-#include "wire/ipv4.h"
 
 #define IP_ADDRS_MAX 16
 #define IP_ROUTES_MAX 64
@@ -19,6 +16,11 @@
 #define IP_FRAG_TIMEOUT SEC(30)	/* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60..120: docs/adr */
 #define IP_TTL_DEFAULT 64
 #define IP_LOOP_MTU 65520u
+#define IP_LOOP_MAX 4096u	/* packets to ourselves that wait */
+#define IP_LOOP_BUDGET 256u	/* of them taken in by one ip_deliver() */
+/* Bytes of a packet that are in its first piece when a transport gets it (or the whole, if
+ * shorter). */
+#define IP_CONTIGUOUS 128u
 
 struct link;			/* link/link.h: who sees ip need not see link */
 struct link_neigh;
@@ -45,7 +47,15 @@ struct ip_path {
 	uint32_t generation;	/* of ip when this was filled */
 	uint16_t mtu;		/* bytes of IP packet this path takes */
 	uint8_t if_index;
-	uint8_t kind;		/* private to ip */
+	uint8_t kind;		/* enum ip_path_kind; valid while the path is fresh */
+};
+
+enum ip_path_kind {
+	IP_PATH_NEIGH = 1,	/* to a neighbour; the usual case */
+	IP_PATH_LOOP = 2,	/* to ourselves: the L4 checksum is not looked at */
+	IP_PATH_BCAST = 4,
+	IP_PATH_MCAST = 8,
+	IP_PATH_CSUM = 16,	/* the device fills L4 checksums of packets marked PKT_CSUM_TODO */
 };
 
 /* What an ICMP error says of one of our packets. */
@@ -79,16 +89,20 @@ struct ip {
 	struct link *link;
 	struct ip_addr addrs[IP_ADDRS_MAX];
 	unsigned addrs_n;
+	/* addrs as they stand in a header */
+	struct { uint32_t addr, bcast; } v4[IP_ADDRS_MAX];
 	struct ip_route routes[IP_ROUTES_MAX];	/* longest prefix first */
 	unsigned routes_n;
 	uint32_t generation;	/* changes with routes, addresses and link->generation */
 	struct ip_proto protos[IP_PROTOS_MAX];
 	unsigned protos_n;
+	uint8_t row_of[256];	/* protocol number -> 1 + its row, 0: not spoken */
 	struct { struct pkt *p[IP_BATCH]; unsigned n; } batch[IP_PROTOS_MAX];
 	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
 	struct ip_frag *frag;
-	nsec icmp_next;		/* rate limit: token bucket of errors, RFC 1812 §4.3.2.8 */
-	uint32_t icmp_tokens;
+	uint32_t *ids;		/* counters behind the identification field, see ip_output.c */
+	/* rate limit of errors, RFC 1812 §4.3.2.8: when the bucket is full again */
+	nsec icmp_next;
 	uint32_t icmp_errors_per_s;	/* default 1000 */
 	uint64_t in, delivered, out, fragmented, reassembled, echo_in;
 };
@@ -112,6 +126,9 @@ void ip_add_proto(struct ip *ip, const struct ip_proto *proto);
  * -E_ADDRNOTAVAIL (src not ours), -E_NOBUFS (neighbour cache full). */
 int ip_path_find(struct ip *ip, struct ip_path *path, struct addr *src, const struct addr *dst);
 
+/* Forward progress to `path`'s destination: its neighbour is reachable (RFC 4861 §7.3.1). */
+void ip_path_confirm(struct ip *ip, const struct ip_path *path);
+
 /* Is the path still as it was found? Otherwise find it again (ip_output() does). */
 static inline bool ip_path_fresh(const struct ip *ip, const struct ip_path *path)
 {
@@ -119,7 +136,7 @@ static inline bool ip_path_fresh(const struct ip *ip, const struct ip_path *path
 }
 
 struct ip_send {
-	uint8_t proto, ttl, tos;
+	uint8_t proto, ttl, tos;	/* ttl 0: IP_TTL_DEFAULT */
 	bool dont_fragment;
 };
 

@@ -1,0 +1,181 @@
+/* IPv4 packets in: RFC 1122 §3.2.1 validation, then onto the batch of their protocol.
+ *
+ * Does not know what the protocols are: a number names a row. Packets from a wire come by
+ * ip_input(), packets to ourselves by ip_deliver(), and both are judged by accept().
+ *
+ * Always: what is on a batch has rx filled, `data` at its transport header, `l3` the way back
+ * to its IP header, exactly the datagram's bytes, and the first IP_CONTIGUOUS of them in one
+ * piece. */
+#include "ip/ip_int.h"
+
+#define LOOP_BURST 32u
+
+struct pkt *ip_contiguous(struct ip *ip, struct pkt *p, uint32_t n)
+{
+	struct pkt *q;
+
+	n = MIN(n, p->total);
+	if (p->len >= n)
+		return p;
+	q = pkt_new(ip->core->pool);
+	if (!q) {
+		core_drop(ip->core, DROP_POOL_EMPTY, p);
+		return NULL;
+	}
+	mem_copy(q->data, p->data - p->l3, p->l3);	/* its IP header stays in front of it */
+	q->data += p->l3;
+	q->len = q->total = pkt_read(p, 0, q->data, n);
+	q->l3 = p->l3;
+	q->flags |= p->flags & (PKT_CSUM_OK | PKT_LINK_BCAST | PKT_LOOPED);
+	q->if_index = p->if_index;
+	q->rx = p->rx;
+	if (n < p->total)
+		pkt_append(q, pkt_trim_front(p, n));
+	else
+		pkt_put(p);
+	return q;
+}
+
+/* A destination that is none of our addresses.  Everything but unicast is marked on the packet. */
+static enum drop judge_group(const struct ip *ip, struct pkt *p, uint32_t dst)
+{
+	int i;
+
+	if (dst >> 24 == 0 || dst >> 24 == 127)
+		return DROP_IP_DST;
+	if (dst >= IPV4(240, 0, 0, 0) && dst != UINT32_MAX)
+		return DROP_IP_DST;
+	i = ip_bcast_of(ip, dst);
+	/* RFC 1122 §3.3.7: of groups, all-hosts is joined and no other. */
+	if (dst != UINT32_MAX && dst != IPV4(224, 0, 0, 1) &&
+	    (i < 0 || ip->addrs[i].if_index != p->if_index))
+		return DROP_IP_NOT_OURS;
+	p->flags |= PKT_LINK_BCAST;
+	return DROP_NOT;
+}
+
+/* RFC 1122 §3.2.1.3: both addresses of a packet from a wire. */
+static inline enum drop judge_addrs(const struct ip *ip, struct pkt *p, uint32_t src, uint32_t dst)
+{
+	uint32_t src_be = __builtin_bswap32(src), dst_be = __builtin_bswap32(dst);
+	uint8_t net = (uint8_t)(src >> 24);
+	bool ours = false, wrong = net == 0 || net == 127 || net >= 224;
+
+	for (unsigned i = 0; i < ip->addrs_n; i++) {
+		ours |= ip->v4[i].addr == dst_be;
+		wrong |= ip->v4[i].addr == src_be || ip->v4[i].bcast == src_be;
+	}
+	if (unlikely(wrong))
+		return DROP_IP_SRC;
+	if (unlikely(!ours))
+		return judge_group(ip, p, dst);
+	/* RFC 1122 §3.3.6: unicast that came to everybody is not for us. */
+	return unlikely(p->flags & PKT_LINK_BCAST) ? DROP_IP_DST : DROP_NOT;
+}
+
+static void deliver_row(struct ip *ip, unsigned row)
+{
+	unsigned n = ip->batch[row].n;
+
+	ip->batch[row].n = 0;
+	ip->delivered += n;
+	ip->protos[row].input(ip->protos[row].self, ip->batch[row].p, n);
+}
+
+/* Onto the batch of its protocol. */
+static inline void to_row(struct ip *ip, struct pkt *p TAKES)
+{
+	unsigned row = ip->row_of[p->rx.proto];
+
+	if (unlikely(!row)) {
+		ip_icmp_error(ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PROTO, 0);
+		core_drop(ip->core, DROP_IP_PROTO, p);
+		return;
+	}
+	row--;
+	ip->batch[row].p[ip->batch[row].n++] = p;
+	if (unlikely(ip->batch[row].n == IP_BATCH))
+		deliver_row(ip, row);
+}
+
+/* What the header says, as the transports want it; the header and what is behind the datagram
+ * (padding of short Ethernet frames) go. */
+static inline void fill(struct pkt *p, const struct wire_ipv4 *h)
+{
+	p->rx.src.q[0] = 0;
+	p->rx.src.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)__builtin_bswap32(h->src) << 32;
+	p->rx.dst.q[0] = 0;
+	p->rx.dst.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)__builtin_bswap32(h->dst) << 32;
+	p->rx.proto = h->proto;
+	p->rx.ttl = h->ttl;
+	p->rx.tos = h->tos;
+	p->rx.ecn = h->tos & 3;
+	p->l3 = h->header_len;
+	if (unlikely(p->total != h->total_len))
+		pkt_trim(p, h->total_len);
+	pkt_pull(p, h->header_len);
+}
+
+static inline void accept(struct ip *ip, struct pkt *p TAKES)
+{
+	struct wire_ipv4 h;
+	enum drop why;
+
+	p->l3 = 0;
+	if (unlikely(p->frag)) {
+		p = ip_contiguous(ip, p, WIRE_IPV4_LEN_MAX + IP_CONTIGUOUS);
+		if (!p)
+			return;
+	}
+	why = wire_ipv4_parse(&h, p->data, p->len, p->total);
+	if (likely(!why) && likely(!(p->flags & PKT_LOOPED)))
+		why = judge_addrs(ip, p, h.src, h.dst);
+	if (likely(!why) && unlikely(h.source_route))
+		why = DROP_IP_SOURCE_ROUTE;
+	if (unlikely(why)) {
+		core_drop(ip->core, why, p);
+		return;
+	}
+	fill(p, &h);
+	if (unlikely(h.frag & (WIRE_IPV4_MF | WIRE_IPV4_OFFSET))) {
+		p = ip_frag_input(ip, p, h.id, h.frag);
+		if (!p)
+			return;
+	}
+	to_row(ip, p);
+}
+
+void ip_input(void *self, struct pkt **p, unsigned n)
+{
+	struct ip *ip = self;
+
+	ip->in += n;
+	for (unsigned i = 0; i < n; i++)
+		accept(ip, p[i]);
+}
+
+static void deliver_rows(struct ip *ip)
+{
+	for (unsigned row = 0; row < ip->protos_n; row++)
+		if (ip->batch[row].n)
+			deliver_row(ip, row);
+}
+
+/* What our transports send to ourselves while we deliver waits for the next call. */
+bool ip_deliver(struct ip *ip)
+{
+	uint32_t left = MIN(ip->loop.n, IP_LOOP_BUDGET);
+
+	deliver_rows(ip);
+	while (left) {
+		struct pkt *p[LOOP_BURST];
+		unsigned n = MIN(left, LOOP_BURST);
+
+		for (unsigned i = 0; i < n; i++)
+			p[i] = pktq_pop(&ip->loop);
+		ip_input(ip, p, n);
+		left -= n;
+	}
+	deliver_rows(ip);
+	return ip->loop.n > 0;
+}
