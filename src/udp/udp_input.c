@@ -1,0 +1,169 @@
+/* Datagrams in, and errors about those that went out.
+ *
+ * Always: what is on a socket's queue is charged to it, and the socket is on the ready list. */
+#include "udp/udp_int.h"
+
+static void make_ready(struct udp *u, struct udp_sock *s, enum udp_ready what)
+{
+	s->ready |= (uint8_t)what;
+	if (!list_linked(&s->ready_node))
+		list_push_back(&u->ready, &s->ready_node);
+}
+
+/* The header is judged and the packet cut to what it says; `data` stays at the header. */
+static inline enum drop judge(struct pkt *p)
+{
+	struct wire_udp h;
+	enum drop why = wire_udp_parse(&h, p->data, p->len, p->total);
+	uint64_t sum;
+
+	if (unlikely(why))
+		return why;
+	if (unlikely(h.dport == 0))
+		return DROP_UDP_PORT_ZERO;
+	p->rx.sport = h.sport;
+	p->rx.dport = h.dport;
+	if (unlikely(p->total != h.len))
+		pkt_trim(p, h.len);
+	if (!h.has_csum || p->flags & PKT_CSUM_OK)
+		return DROP_NOT;
+	sum = csum_pseudo(&p->rx.src, &p->rx.dst, WIRE_PROTO_UDP, h.len);
+	if (unlikely(csum_fold(csum_pkt(p, 0, h.len, sum))))
+		return DROP_UDP_CSUM;
+	return DROP_NOT;
+}
+
+/* A socket that has nothing takes a datagram of any size. */
+static void enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
+{
+	uint32_t charge = udp_charge(p);
+
+	if (unlikely(s->rx_bytes && s->rx_bytes + charge > s->rcvbuf)) {
+		core_drop(u->core, DROP_UDP_RCVBUF, p);
+		return;
+	}
+	s->rx_bytes += charge;
+	pktq_push(&s->rx, p);
+	make_ready(u, s, UDP_READABLE);
+}
+
+/* RFC 1122 §4.1.3.1 asks for port unreachable. */
+static void nobody(struct udp *u, struct pkt *p TAKES)
+{
+	u->no_port++;
+	ip_icmp_error(u->ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PORT, 0);
+	core_drop(u->core, DROP_UDP_NO_PORT, p);
+}
+
+/* A datagram to a group is for each socket that matches. */
+static void to_group(struct udp *u, struct pkt *p TAKES)
+{
+	struct udp_sock *last = NULL;
+
+	list_for_each(at, udp_bucket(u, p->rx.dport)) {
+		struct udp_sock *s = container_of(at, struct udp_sock, hash_node);
+		struct pkt *copy;
+
+		if (!udp_match(s, &p->rx.src, p->rx.sport, &p->rx.dst, p->rx.dport))
+			continue;
+		if (last) {
+			copy = pkt_copy(u->core->pool, p);
+			if (!copy)
+				break;
+			copy->rx = p->rx;
+			pkt_pull(copy, WIRE_UDP_LEN);
+			enqueue(u, last, copy);
+		}
+		last = s;
+	}
+	if (!last) {
+		nobody(u, p);
+		return;
+	}
+	pkt_pull(p, WIRE_UDP_LEN);
+	enqueue(u, last, p);
+}
+
+static inline bool same_flow(const struct pkt *a, const struct pkt *b)
+{
+	return a->rx.sport == b->rx.sport && a->rx.dport == b->rx.dport &&
+	       addr_eq(&a->rx.src, &b->rx.src) && addr_eq(&a->rx.dst, &b->rx.dst);
+}
+
+void udp_input(void *self, struct pkt **p, unsigned n)
+{
+	struct udp *u = self;
+	struct udp_sock *s = NULL;
+
+	u->in += n;
+	for (unsigned i = 0; i < n; i++) {
+		enum drop why = judge(p[i]);
+
+		if (unlikely(why)) {
+			core_drop(u->core, why, p[i]);
+			s = NULL;
+			continue;
+		}
+		if (unlikely(p[i]->flags & PKT_LINK_BCAST)) {
+			to_group(u, p[i]);
+			s = NULL;
+			continue;
+		}
+		if (!s || !same_flow(p[i], p[i - 1]))
+			s = udp_lookup(u, &p[i]->rx.src, p[i]->rx.sport, &p[i]->rx.dst,
+				       p[i]->rx.dport);
+		if (unlikely(!s)) {
+			nobody(u, p[i]);
+			continue;
+		}
+		pkt_pull(p[i], WIRE_UDP_LEN);
+		enqueue(u, s, p[i]);
+	}
+}
+
+/* RFC 1122 §4.1.3.3: errors are for the application; as on other systems for those that said
+ * with whom they talk. */
+void udp_icmp_error(void *self, const struct ip_error *e)
+{
+	struct udp *u = self;
+	struct udp_sock *s;
+	uint16_t lport = load_be16(e->l4), rport = load_be16(e->l4 + 2);
+
+	s = udp_lookup(u, &e->dst, rport, &e->src, lport);
+	if (!s || !s->connected) {
+		core_count_drop(u->core, DROP_ICMP_ABOUT, NULL);
+		return;
+	}
+	s->err = e->err;
+	make_ready(u, s, UDP_ERROR);
+}
+
+struct udp_sock *udp_ready_sock(struct udp *u, unsigned *bits)
+{
+	struct list *at = list_pop_front(&u->ready);
+	struct udp_sock *s;
+
+	if (!at)
+		return NULL;
+	s = container_of(at, struct udp_sock, ready_node);
+	*bits = s->ready;
+	s->ready = 0;
+	return s;
+}
+
+int udp_take_error(struct udp_sock *s)
+{
+	int err = s->err;
+
+	s->err = 0;
+	return err;
+}
+
+struct pkt *udp_recv(struct udp *u, struct udp_sock *s)
+{
+	struct pkt *p = pktq_pop(&s->rx);
+
+	if (p)
+		s->rx_bytes -= udp_charge(p);
+	return p;
+}

@@ -1,0 +1,40 @@
+/* What the files of udp/ know of each other.  Nobody else includes this. */
+#ifndef UDP_UDP_INT_H
+#define UDP_UDP_INT_H
+
+#include "base/err.h"
+#include "udp/udp.h"
+#include "wire/icmp.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
+
+static inline struct list *udp_bucket(struct udp *u, uint16_t port)
+{
+	return &u->ports[port & (UDP_PORTS_HASH - 1)];
+}
+
+/* ---- udp_ports.c */
+
+/* Who gets a datagram from (src, sport) to (dst, dport), or NULL. */
+struct udp_sock *udp_lookup(struct udp *u, const struct addr *src, uint16_t sport,
+			    const struct addr *dst, uint16_t dport);
+
+/* How well a socket matches: 0 not at all, else more for what is less general. */
+unsigned udp_match(const struct udp_sock *s, const struct addr *src, uint16_t sport,
+		   const struct addr *dst, uint16_t dport);
+
+/* Binds to a port chosen for that remote end, if not bound yet. */
+int udp_bind_any(struct udp *u, struct udp_sock *s, const struct addr *remote, uint16_t rport);
+
+/* ---- udp_input.c */
+
+void udp_input(void *udp, struct pkt **p TAKES, unsigned n);
+void udp_icmp_error(void *udp, const struct ip_error *e);
+
+/* What a queued datagram costs its socket. */
+static inline uint32_t udp_charge(const struct pkt *p)
+{
+	return p->total + UDP_PKT_COST;
+}
+
+#endif
