@@ -13,10 +13,11 @@ struct out {
 struct spec {
 	bool left, zero;
 	int width, precision;	/* -1: not given */
-	int longs;		/* 0, 1 (l or z: 64 bits here) */
+	bool wide;		/* l, ll or z: 64 bits; h says nothing, arguments are promoted */
 	char conv;
 };
 
+#define FIELD_MAX 9999		/* of a width or precision; a larger one is this */
 #define DIGITS_MAX 24		/* of a 64-bit number in any base we print */
 #define ADDR_TEXT_MAX 48	/* of an address, with the NUL: 39 + 1, rounded up */
 
@@ -187,18 +188,16 @@ static const char *put_pointer(struct out *o, struct spec *s, const char *f, con
 	return f;
 }
 
-/* Reads a number or *; -1 when there is neither. */
+/* Reads a number or *, as far as there is one. */
 static const char *read_count(const char *f, int *n, va_list *ap)
 {
 	if (*f == '*') {
 		*n = va_arg(*ap, int);
+		*n = MAX(-FIELD_MAX, MIN(*n, FIELD_MAX));
 		return f + 1;
 	}
-	if (*f < '0' || *f > '9')
-		return f;
-	for (*n = 0; *f >= '0' && *f <= '9'; f++)
-		if (*n < 100000)
-			*n = *n * 10 + (*f - '0');
+	for (; *f >= '0' && *f <= '9'; f++)
+		*n = MIN(*n * 10 + (*f - '0'), FIELD_MAX);
 	return f;
 }
 
@@ -219,20 +218,20 @@ static const char *read_spec(const char *f, struct spec *s, va_list *ap)
 		s->precision = 0;
 		f = read_count(f + 1, &s->precision, ap);
 	}
-	for (; *f == 'l' || *f == 'z'; f++)
-		s->longs = 1;
+	for (; *f == 'l' || *f == 'z' || *f == 'h'; f++)
+		s->wide |= *f != 'h';
 	s->conv = *f;
 	return *f ? f + 1 : f;
 }
 
 static uint64_t unsigned_arg(const struct spec *s, va_list *ap)
 {
-	return s->longs ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned int);
+	return s->wide ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned int);
 }
 
 static void put_signed(struct out *o, struct spec *s, va_list *ap)
 {
-	int64_t v = s->longs ? va_arg(*ap, int64_t) : va_arg(*ap, int);
+	int64_t v = s->wide ? va_arg(*ap, int64_t) : va_arg(*ap, int);
 
 	put_number(o, s, v < 0 ? "-" : "", v < 0 ? -(uint64_t)v : (uint64_t)v, 10);
 }

@@ -1,8 +1,8 @@
 /* Formatting into a bounded buffer, without <stdio.h>.
  *
- * Understands %d %i %u %x %X %c %s %p %% with 0/-/width/.precision and l ll z, and of our own
- * %pI (a struct addr), %pM (a struct mac), each by pointer.  Always ends with NUL when size > 0;
- * returns the length that it wanted, as snprintf(3). */
+ * Understands %d %i %u %x %X %c %s %p %% with 0, -, width, .precision, * and h l ll z, and of our
+ * own %pI (a struct addr), %pM (a struct mac), each by pointer.  Always ends with NUL when size >
+ * 0; returns the length that it wanted, as snprintf(3). */
 #ifndef BASE_FMT_H
 #define BASE_FMT_H
 
