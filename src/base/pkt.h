@@ -30,7 +30,7 @@ enum pkt_flags {
 	/* receive: the device (or this process) vouches for the L4 checksum */
 	PKT_CSUM_OK = 1 << 2,
 	PKT_CSUM_TODO = 1 << 3,	/* transmit: L4 checksum to be filled by the device */
-	PKT_LINK_BCAST = 1 << 4,	/* receive: came as link-layer broadcast or multicast */
+	PKT_LINK_BCAST = 1 << 4,	/* receive: came to a group address of link or of ip */
 	PKT_LOOPED = 1 << 5,	/* never was on a wire: a local address to a local address */
 };
 

@@ -54,21 +54,27 @@ static enum drop judge_group(const struct ip *ip, struct pkt *p, uint32_t dst)
 	return DROP_NOT;
 }
 
+/* What an arriving header says; the addresses as they stand there. */
+struct arrival {
+	uint32_t src, dst;
+	uint16_t total_len, id, frag;
+	uint8_t header_len, tos, ttl, proto;
+};
+
 /* RFC 1122 §3.2.1.3: both addresses of a packet from a wire. */
-static inline enum drop judge_addrs(const struct ip *ip, struct pkt *p, uint32_t src, uint32_t dst)
+static inline enum drop judge_addrs(const struct ip *ip, struct pkt *p, const struct arrival *a)
 {
-	uint32_t src_be = __builtin_bswap32(src), dst_be = __builtin_bswap32(dst);
-	uint8_t net = (uint8_t)(src >> 24);
+	uint8_t net = (uint8_t)a->src;
 	bool ours = false, wrong = net == 0 || net == 127 || net >= 224;
 
 	for (unsigned i = 0; i < ip->addrs_n; i++) {
-		ours |= ip->v4[i].addr == dst_be;
-		wrong |= ip->v4[i].addr == src_be || ip->v4[i].bcast == src_be;
+		ours |= ip->v4[i].addr == a->dst;
+		wrong |= ip->v4[i].addr == a->src || ip->v4[i].bcast == a->src;
 	}
 	if (unlikely(wrong))
 		return DROP_IP_SRC;
 	if (unlikely(!ours))
-		return judge_group(ip, p, dst);
+		return judge_group(ip, p, __builtin_bswap32(a->dst));
 	/* RFC 1122 §3.3.6: unicast that came to everybody is not for us. */
 	return unlikely(p->flags & PKT_LINK_BCAST) ? DROP_IP_DST : DROP_NOT;
 }
@@ -98,47 +104,91 @@ static inline void to_row(struct ip *ip, struct pkt *p TAKES)
 		deliver_row(ip, row);
 }
 
+/* The usual header, five words without options and not of a fragment, judged in registers as a
+ * little-endian machine sees it.  False: look again, by judge_header(). */
+static inline bool plain_header(const struct pkt *p, struct arrival *a)
+{
+	uint64_t q0, q1, sum;
+	uint32_t w4;
+
+	if (unlikely(p->len < WIRE_IPV4_LEN || p->frag))
+		return false;
+	mem_copy(&q0, p->data, 8);
+	mem_copy(&q1, p->data + 8, 8);
+	mem_copy(&w4, p->data + 16, 4);
+	sum = (q0 & UINT32_MAX) + (q0 >> 32) + (q1 & UINT32_MAX) + (q1 >> 32) + w4;
+	a->total_len = __builtin_bswap16((uint16_t)(q0 >> 16));
+	if (unlikely((q0 & 0xff3f0000000000ff) != 0x45 || csum_fold(sum) ||
+		     a->total_len < WIRE_IPV4_LEN || a->total_len > p->total))
+		return false;
+	a->header_len = WIRE_IPV4_LEN;
+	a->tos = (uint8_t)(q0 >> 8);
+	a->ttl = (uint8_t)q1;
+	a->proto = (uint8_t)(q1 >> 8);
+	a->src = (uint32_t)(q1 >> 32);
+	a->dst = w4;
+	a->frag = 0;
+	return true;
+}
+
+/* Any header. */
+static NOINLINE enum drop judge_header(const struct pkt *p, struct arrival *a)
+{
+	struct wire_ipv4 h;
+	enum drop why = wire_ipv4_parse(&h, p->data, p->len, p->total);
+
+	if (why)
+		return why;
+	if (h.source_route)
+		return DROP_IP_SOURCE_ROUTE;
+	*a = (struct arrival){
+		.src = __builtin_bswap32(h.src), .dst = __builtin_bswap32(h.dst),
+		.total_len = h.total_len, .id = h.id,
+		.frag = h.frag & (WIRE_IPV4_MF | WIRE_IPV4_OFFSET),
+		.header_len = h.header_len, .tos = h.tos, .ttl = h.ttl, .proto = h.proto,
+	};
+	return DROP_NOT;
+}
+
 /* What the header says, as the transports want it; the header and what is behind the datagram
  * (padding of short Ethernet frames) go. */
-static inline void fill(struct pkt *p, const struct wire_ipv4 *h)
+static inline void fill(struct pkt *p, const struct arrival *a)
 {
 	p->rx.src.q[0] = 0;
-	p->rx.src.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)__builtin_bswap32(h->src) << 32;
+	p->rx.src.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)a->src << 32;
 	p->rx.dst.q[0] = 0;
-	p->rx.dst.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)__builtin_bswap32(h->dst) << 32;
-	p->rx.proto = h->proto;
-	p->rx.ttl = h->ttl;
-	p->rx.tos = h->tos;
-	p->rx.ecn = h->tos & 3;
-	p->l3 = h->header_len;
-	if (unlikely(p->total != h->total_len))
-		pkt_trim(p, h->total_len);
-	pkt_pull(p, h->header_len);
+	p->rx.dst.q[1] = ADDR_V4_PREFIX_W2 | (uint64_t)a->dst << 32;
+	p->rx.proto = a->proto;
+	p->rx.ttl = a->ttl;
+	p->rx.tos = a->tos;
+	p->rx.ecn = a->tos & 3;
+	p->l3 = a->header_len;
+	if (unlikely(p->total != a->total_len))
+		pkt_trim(p, a->total_len);
+	pkt_pull(p, a->header_len);
 }
 
 static inline void accept(struct ip *ip, struct pkt *p TAKES)
 {
-	struct wire_ipv4 h;
-	enum drop why;
+	struct arrival a;
+	enum drop why = DROP_NOT;
 
-	p->l3 = 0;
-	if (unlikely(p->frag)) {
+	if (unlikely(!plain_header(p, &a))) {
+		p->l3 = 0;
 		p = ip_contiguous(ip, p, WIRE_IPV4_LEN_MAX + IP_CONTIGUOUS);
 		if (!p)
 			return;
+		why = judge_header(p, &a);
 	}
-	why = wire_ipv4_parse(&h, p->data, p->len, p->total);
-	if (likely(!why) && likely(!(p->flags & PKT_LOOPED)))
-		why = judge_addrs(ip, p, h.src, h.dst);
-	if (likely(!why) && unlikely(h.source_route))
-		why = DROP_IP_SOURCE_ROUTE;
+	if (likely(!why && !(p->flags & PKT_LOOPED)))
+		why = judge_addrs(ip, p, &a);
 	if (unlikely(why)) {
 		core_drop(ip->core, why, p);
 		return;
 	}
-	fill(p, &h);
-	if (unlikely(h.frag & (WIRE_IPV4_MF | WIRE_IPV4_OFFSET))) {
-		p = ip_frag_input(ip, p, h.id, h.frag);
+	fill(p, &a);
+	if (unlikely(a.frag)) {
+		p = ip_frag_input(ip, p, a.id, a.frag);
 		if (!p)
 			return;
 	}
