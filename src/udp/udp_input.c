@@ -34,17 +34,18 @@ static inline enum drop judge(struct pkt *p)
 }
 
 /* A socket that has nothing takes a datagram of any size. */
-static void enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
+static bool enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
 {
 	uint32_t charge = udp_charge(p);
 
 	if (unlikely(s->rx_bytes && s->rx_bytes + charge > s->rcvbuf)) {
 		core_drop(u->core, DROP_UDP_RCVBUF, p);
-		return;
+		return false;
 	}
 	s->rx_bytes += charge;
 	pktq_push(&s->rx, p);
 	make_ready(u, s, UDP_READABLE);
+	return true;
 }
 
 /* RFC 1122 §4.1.3.1 asks for port unreachable. */
@@ -68,8 +69,10 @@ static void to_group(struct udp *u, struct pkt *p TAKES)
 			continue;
 		if (last) {
 			copy = pkt_copy(u->core->pool, p);
-			if (!copy)
+			if (!copy) {
+				core_count_drop(u->core, DROP_POOL_EMPTY, p);
 				break;
+			}
 			copy->rx = p->rx;
 			pkt_pull(copy, WIRE_UDP_LEN);
 			enqueue(u, last, copy);
@@ -117,7 +120,8 @@ void udp_input(void *self, struct pkt **p, unsigned n)
 			continue;
 		}
 		pkt_pull(p[i], WIRE_UDP_LEN);
-		enqueue(u, s, p[i]);
+		if (!enqueue(u, s, p[i]))
+			s = NULL;
 	}
 }
 

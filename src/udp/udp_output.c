@@ -4,6 +4,8 @@
  * after another pays for a lookup only when the peer changes. */
 #include "udp/udp_int.h"
 
+#define HEADERS 48u		/* UDP, IP, Ethernet, and a little for a driver */
+
 /* Where to, from which address, along which path. */
 static int find_path(struct udp *u, struct udp_sock *s, const struct addr *to)
 {
@@ -43,10 +45,27 @@ static void fill_csum(const struct udp_sock *s, struct pkt *p)
 	mem_copy(p->data + 6, &csum, 2);
 }
 
+/* The headers need a first piece of our own with room in front. */
+static struct pkt *with_room(struct udp *u, struct pkt *p TAKES)
+{
+	struct pkt *first;
+
+	if (likely(p->refs == 1 && pkt_headroom(p) >= HEADERS)) {
+		p->flags = 0;		/* what it may say from when it was received */
+		return p;
+	}
+	first = pkt_new(u->core->pool);
+	if (first)
+		pkt_append(first, p);
+	else
+		core_drop(u->core, DROP_POOL_EMPTY, p);
+	return first;
+}
+
 static int send_to(struct udp *u, struct udp_sock *s, const struct addr *to, uint16_t port,
 		   struct pkt *p TAKES)
 {
-	struct ip_send how = {.proto = WIRE_PROTO_UDP, .ttl = s->ttl, .tos = s->tos};
+	struct ip_send how = {.proto = WIRE_PROTO_UDP, .tos = s->tos};
 	struct wire_udp h = {.sport = s->lport, .dport = port};
 	int err = find_path(u, s, to);
 
@@ -54,6 +73,10 @@ static int send_to(struct udp *u, struct udp_sock *s, const struct addr *to, uin
 		pkt_put(p);
 		return err;
 	}
+	p = with_room(u, p);
+	if (!p)
+		return -E_NOBUFS;
+	how.ttl = s->path.kind & IP_PATH_MCAST ? 1 : s->ttl;	/* RFC 1112 §6.1 */
 	h.len = (uint16_t)(p->total + WIRE_UDP_LEN);
 	wire_udp_write(pkt_push(p, WIRE_UDP_LEN), &h);
 	fill_csum(s, p);
