@@ -35,6 +35,7 @@ struct link_neigh {
 	uint8_t if_index;
 	uint8_t probes;		/* requests sent in this round */
 	uint8_t class;		/* private to link_neigh.c: on which list it is */
+	bool given;		/* link_neigh_get() returned it: somebody may remember it */
 	nsec used, confirmed;	/* last sent to, 0: never; last heard from */
 
 	struct pktq queue;

@@ -116,7 +116,7 @@ static nsec first_deadline(const struct link *l, const struct link_neigh *n)
 	case NEIGH_PROBE:
 		return now + PROBE_DELAY;
 	default:
-		return now + l->neigh_keep;
+		return MAX(n->used, n->confirmed) + l->neigh_keep;
 	}
 }
 
@@ -169,14 +169,15 @@ struct link_neigh *link_neigh_find(const struct link *l, uint8_t if_index, const
 	return NULL;
 }
 
-/* Whoever remembers the entry learns of it by the generation. */
+/* Whoever may remember the entry learns of it by the generation. */
 static void neigh_free(struct link *l, struct link_neigh *n)
 {
 	drop_queue(l, n, DROP_NEIGH_FULL);
 	table_remove(&l->neigh_table, neigh_hash(l, n->if_index, &n->addr),
 		     (uint32_t)(n - l->neighs));
 	set_state(l, n, NEIGH_FREE);
-	generation_next(l);
+	if (n->given)
+		generation_next(l);
 }
 
 static struct link_neigh *oldest(const struct link *l, enum link_neigh_class class)
@@ -234,6 +235,7 @@ static struct link_neigh *neigh_new(struct link *l, uint8_t if_index, const stru
 	n->addr = *a;
 	n->if_index = if_index;
 	n->used = 0;
+	n->given = false;
 	n->confirmed = l->core->now;
 	if (table_insert(&l->neigh_table, neigh_hash(l, if_index, a), (uint32_t)(n - l->neighs)))
 		return NULL;	/* no overflow bucket: the key is known to somebody, or bad luck */
@@ -246,7 +248,11 @@ struct link_neigh *link_neigh_get(struct link *l, uint8_t if_index, const struct
 	struct link_neigh *n = link_neigh_find(l, if_index, next_hop);
 
 	assert(if_index < l->devs_n);
-	return n ? n : neigh_new(l, if_index, next_hop, true);
+	if (!n)
+		n = neigh_new(l, if_index, next_hop, true);
+	if (n)
+		n->given = true;
+	return n;
 }
 
 /* ---- packets to a neighbour */
@@ -354,6 +360,8 @@ bool link_neigh_heard(struct link *l, uint8_t if_index, const struct addr *a, st
 			learn(l, n, mac, false);
 		break;
 	default:		/* it moved, or somebody says so: use it, and make sure */
+		if (n->state == NEIGH_STALE)
+			n->confirmed = l->core->now;
 		if (mac_eq(n->mac, mac))
 			break;
 		set_mac(l, n, mac);
