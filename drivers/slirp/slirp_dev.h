@@ -14,7 +14,7 @@
 #define SLIRP_DEV_HOST 2u
 #define SLIRP_DEV_STACK 15u
 
-/* docs/adr/slirp-mtu.md: measured. */
+/* The largest that libslirp takes: docs/adr/0007-slirp-mtu.md. */
 #define SLIRP_DEV_MTU 65521u
 
 struct slirp_dev_config {

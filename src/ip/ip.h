@@ -13,7 +13,8 @@
 #define IP_ROUTES_MAX 64
 #define IP_FRAG_DATAGRAMS_MAX 64	/* datagrams in reassembly at once */
 #define IP_FRAG_PIECES_MAX 64	/* pieces of one datagram */
-#define IP_FRAG_TIMEOUT SEC(30)	/* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60..120: docs/adr */
+/* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60 to 120: docs/adr/0006-fragments.md. */
+#define IP_FRAG_TIMEOUT SEC(30)
 #define IP_TTL_DEFAULT 64
 #define IP_LOOP_MTU 65520u
 #define IP_LOOP_MAX 4096u	/* packets to ourselves that wait */

@@ -5,11 +5,13 @@ usage: quotes.py            prints one TAP line a document
 
 A block ```c that begins with `/* src/x/y.h */` quotes that file: its lines stand there, one after the other, where a
 line `...` stands for any number of lines.  Blanks at the ends and runs of blanks do not count, nor does a comment at
-the end of a line that the quote leaves out.  A relative link names a file of the tree.
+the end of a line that the quote leaves out.  A relative link names a file of the tree, and a heading in it when it
+ends in #heading.  What sources say of docs/ is there as well.
 """
 import pathlib, re, sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 def plain(line):
@@ -42,11 +44,36 @@ def quote_errors(text):
                 yield f'quotes {block[1]}, where this does not stand: {part[0]}'
 
 
-def link_errors(doc, text):
+def anchors(text):
+    """Headings as a reader's link has them: small letters, blanks as -, nothing else but letters, digits and - _."""
     text = re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)
-    for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text):
-        if not (doc.parent / target).exists():
-            yield f'links to {target}, which is not there'
+    headings = re.findall(r'^#+ (.*)', text, flags=re.M)
+    return {re.sub(r'[^\w -]', '', h.lower()).strip().replace(' ', '-') for h in headings}
+
+
+def link_errors(doc, text):
+    plain_text = re.sub(r'^```.*?^```|`[^`\n]*`', '', text, flags=re.M | re.S)
+    links = re.findall(r'\]\(([^)\s]+)\)', plain_text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', plain_text)
+    for target in links:
+        name, _, heading = target.partition('#')
+        if ':' in name:
+            continue
+        file = doc.parent / name if name else doc
+        if not file.exists():
+            yield f'links to {name}, which is not there'
+        elif heading and heading not in anchors(file.read_text()):
+            yield f'links to {target}, where there is no such heading'
+
+
+def source_errors():
+    """A decision that a comment refers to: docs/adr/0002-rto-min.md, or docs/adr/0002."""
+    have = [str(p.relative_to(ROOT)) for p in (ROOT / 'docs').rglob('*')]
+    for top in ('src', 'include', 'port', 'drivers', 'apps', 'tests', 'bench', 'examples', 'tools'):
+        for p in sorted((ROOT / top).rglob('*')):
+            if p.is_file() and p.suffix in ('.c', '.h', '.py', '.sh'):
+                for named in re.findall(r'\bdocs/[\w./-]*\w', p.read_text(errors='replace')):
+                    if not any(re.match(re.escape(named) + r'(?![\w])', h) for h in have) and p.parent != HERE:
+                        yield f'{p.relative_to(ROOT)} refers to {named}, which is not there'
 
 
 def main():
@@ -58,7 +85,11 @@ def main():
         failed += bool(errors)
         print(f'{"not ok" if errors else "ok"} {n} - what {doc.relative_to(ROOT)} quotes and links to is there')
         print(''.join(f'# {e}\n' for e in errors), end='')
-    print(f'1..{len(docs)}')
+    errors = list(source_errors())
+    failed += bool(errors)
+    print(f'{"not ok" if errors else "ok"} {len(docs) + 1} - what sources say of docs/ is there')
+    print(''.join(f'# {e}\n' for e in errors), end='')
+    print(f'1..{len(docs) + 1}')
     return 1 if failed else 0
 
 
