@@ -82,6 +82,7 @@ struct tcp {
 	struct wheel_node timewait_timer;	/* kind TIMER_TCP_MISC */
 	nsec challenge_at;		/* RFC 5961 §7: budget of challenge ACKs */
 	uint32_t challenge_left;
+	uint32_t ephemeral_next;
 	struct tcp_counters n;
 };
 
@@ -118,6 +119,9 @@ struct tcp_conn *tcp_open(struct tcp *t, void *owner);
  * negative error: -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NETUNREACH, -E_ISCONN, -E_INVAL. */
 int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct addr *local, uint16_t lport,
 		const struct addr *remote, uint16_t rport);
+
+/* Most bytes one tcp_send() takes, and beyond which nothing more is queued. */
+#define TCP_SEND_MAX (1u << 29)
 
 /* Bytes that tcp_write() would take now. */
 uint32_t tcp_send_room(const struct tcp_conn *c);

@@ -1,0 +1,301 @@
+/* One instance of TCP and the life of a connection block: memory, readiness, the way to CLOSED,
+ * facts.
+ *
+ * What the user asks for is in tcp_user.c; what segments do in tcp_input.c.
+ * Always: a block is on exactly one of: the free list, its owner's hands, or an orphan that a
+ * timer or the peer will end. */
+#include "base/core.h"
+#include "tcp/tcp_int.h"
+
+const struct tcp_config tcp_config_default = {
+	.conns_max = 4096,
+	.timewaits_max = 16384,
+	.listeners_max = 64,
+	.rcvbuf = 256u << 10,
+	.sndbuf = 128u << 10,
+	.rcv_wnd_initial = 64u << 10,
+	.backlog = 128,
+	/* RFC 6298 §2.4 says SHOULD be 1 s; 200 ms, as Linux and others:
+	 * docs/adr/0001-rto-min.md. */
+	.rto_min = MSEC(200),
+	.rto_max = SEC(120),
+	.rto_initial = SEC(1),
+	.delack = MSEC(40),
+	.msl = SEC(30),
+	.fin_wait_2 = SEC(60),
+	.syn_retries = 6,
+	.data_retries = 15,
+	.timestamps = true,
+	.window_scale = true,
+	.cc = &cc_newreno,
+};
+
+static const char *config_fault(const struct tcp_config *g)
+{
+	if (g->conns_max < 1 || g->conns_max >= TCP_IDX_TIMEWAIT)
+		return "conns_max must be 1 to 2^31 - 1";
+	if (g->timewaits_max < 1 || g->timewaits_max >= TCP_IDX_TIMEWAIT)
+		return "timewaits_max must be 1 to 2^31 - 1";
+	if (g->listeners_max < 1)
+		return "listeners_max must be at least 1";
+	if (g->rcvbuf < 2048 || g->rcvbuf > 1u << 30)
+		return "rcvbuf must be 2 KiB to 1 GiB";
+	if (g->sndbuf < 2048 || g->sndbuf > 1u << 30)
+		return "sndbuf must be 2 KiB to 1 GiB";
+	if (g->rcv_wnd_initial < 1024)
+		return "rcv_wnd_initial must be at least 1 KiB";
+	if (g->rto_min < MSEC(1) || g->rto_max < g->rto_min || g->rto_initial < g->rto_min)
+		return "rto_min must be at least 1 ms and not above rto_initial and rto_max";
+	if (g->delack > MSEC(500))
+		return "delack must be at most 500 ms (RFC 1122 4.2.3.2)";
+	if (g->msl < MSEC(1) || !g->cc)
+		return "msl must be at least 1 ms, cc must be set";
+	return NULL;
+}
+
+struct tcp_layout {
+	size_t conns, listeners, timewaits, table, end;
+};
+
+static struct tcp_layout layout(const struct tcp_config *g)
+{
+	struct tcp_layout at;
+
+	at.conns = 0;
+	at.listeners =
+		ALIGN_UP(at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn), CACHE_LINE);
+	at.timewaits =
+		ALIGN_UP(at.listeners + g->listeners_max * sizeof(struct tcp_listener), CACHE_LINE);
+	at.table = ALIGN_UP(at.timewaits + tcp_timewait_bytes(g->timewaits_max), CACHE_LINE);
+	at.end = at.table + table_bytes(g->conns_max + g->timewaits_max);
+	return at;
+}
+
+size_t tcp_bytes(const struct tcp_config *config, const char **why)
+{
+	const char *fault = config_fault(config);
+
+	if (fault) {
+		*why = fault;
+		return 0;
+	}
+	return layout(config).end;
+}
+
+void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_config *config,
+	      void *mem)
+{
+	struct tcp_layout at = layout(config);
+	uint8_t *m = mem;
+
+	mem_zero(t, sizeof(*t));
+	t->core = core;
+	t->ip = ip;
+	t->config = *config;
+	list_init(&t->ready);
+	list_init(&t->ready_listeners);
+	list_init(&t->out);
+	list_init(&t->conns_free);
+	list_init(&t->listeners_free);
+	for (unsigned i = 0; i < ARRAY_LEN(t->listeners_hash); i++)
+		list_init(&t->listeners_hash[i]);
+	t->conns = (struct tcp_conn *)(m + at.conns);
+	for (uint32_t i = config->conns_max; i-- > 0;) {
+		t->conns[i].reuse = 0;
+		list_push_front(&t->conns_free, &t->conns[i].ready_node);
+	}
+	t->listeners = (struct tcp_listener *)(m + at.listeners);
+	for (uint32_t i = config->listeners_max; i-- > 0;)
+		list_push_front(&t->listeners_free, &t->listeners[i].hash_node);
+	tcp_timewait_init(t, m + at.timewaits);
+	table_init(&t->table, config->conns_max + config->timewaits_max, m + at.table,
+		   tcp_demux_hash_of, t);
+	t->challenge_left = TCP_CHALLENGES_PER_S;
+
+	struct ip_proto row = {
+		.proto = WIRE_PROTO_TCP, .input = tcp_input, .error = tcp_icmp_error, .self = t};
+	ip_add_proto(ip, &row);
+}
+
+void tcp_fini(struct tcp *t)
+{
+	for (uint32_t i = 0; i < t->config.conns_max; i++)
+		if (t->conns[i].flags & TCPF_USED)
+			tcp_conn_free(t, &t->conns[i]);
+	wheel_cancel(&t->core->wheel, &t->timewait_timer);
+}
+
+struct tcp_conn *tcp_conn_new(struct tcp *t)
+{
+	struct list *n = list_pop_front(&t->conns_free);
+	struct tcp_conn *c;
+	uint32_t reuse;
+
+	if (!n)
+		return NULL;
+	c = container_of(n, struct tcp_conn, ready_node);
+	reuse = c->reuse + 1;
+	mem_zero(c, sizeof(*c));
+	c->reuse = reuse;
+	c->flags = TCPF_USED;
+	c->states_passed = 1u << TCP_CLOSED;
+	list_init(&c->ready_node);
+	list_init(&c->out_node);
+	tcp_timer_init(c);
+	t->conns_used++;
+	return c;
+}
+
+/* Everything that needs the initial sequence number: called once, when the four-tuple is known. */
+void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
+{
+	uint64_t w[2] = {c->local.q[1] ^ c->remote.q[1], (uint64_t)c->lport << 16 | c->rport};
+
+	c->iss = iss;
+	c->ts_offset = (uint32_t)siphash_words(&t->core->secret_key, w, 2);
+	tcp_snd_init(c, iss, t->config.sndbuf);
+	tcp_rtx_init(t, c);
+	tcp_snd_set_mss(t, c, TCP_MSS_DEFAULT);
+}
+
+void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
+{
+	assert(c->flags & TCPF_USED);
+	tcp_listener_forget(t, c);
+	tcp_timer_stop(t, c);
+	tcp_snd_free(c);
+	tcp_rtx_free(c);
+	tcp_rcv_free(c);
+	tcp_reass_free(c);
+	if (c->flags & TCPF_HASHED)
+		tcp_demux_remove(t, c);
+	list_del(&c->ready_node);
+	list_del(&c->out_node);
+	c->flags = 0;
+	c->state = TCP_CLOSED;
+	list_push_front(&t->conns_free, &c->ready_node);
+	t->conns_used--;
+}
+
+void tcp_conn_ready(struct tcp *t, struct tcp_conn *c, unsigned bits)
+{
+	if (c->flags & TCPF_ORPHAN)
+		return;
+	c->ready |= (uint8_t)bits;
+	/* Not accepted yet: ready_node is the listener's; tcp_accept() links it. */
+	if (!c->listener && !list_linked(&c->ready_node))
+		list_push_back(&t->ready, &c->ready_node);
+}
+
+/* What remains of a connection that has reached CLOSED: nothing on the wire, no timers, what
+ * was received stays readable for the owner. */
+static void retire(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_timer_stop(t, c);
+	tcp_snd_free(c);
+	tcp_rtx_free(c);
+	tcp_reass_free(c);
+	if (c->flags & TCPF_HASHED)
+		tcp_demux_remove(t, c);
+	list_del(&c->out_node);
+	c->flags &= ~(uint32_t)(TCPF_ACK_NOW | TCPF_ACK_DELAYED);
+	if (c->flags & TCPF_ORPHAN || c->listener)
+		tcp_conn_free(t, c);
+}
+
+void tcp_conn_fail(struct tcp *t, struct tcp_conn *c, int err)
+{
+	assert(err > 0 && err < 256);
+	tcp_set_state(t, c, TCP_CLOSED);
+	c->err_ = (uint8_t)err;
+	tcp_conn_ready(t, c, TCP_READY_ERROR);
+	retire(t, c);
+}
+
+void tcp_conn_gone(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_conn_ready(t, c, TCP_READY_DRAINED);
+	if (c->state == TCP_TIME_WAIT)
+		tcp_timewait_enter(t, c);
+	else
+		tcp_set_state(t, c, TCP_CLOSED);
+	retire(t, c);
+}
+
+struct tcp_conn *tcp_ready_conn(struct tcp *t, unsigned *bits)
+{
+	struct list *n = list_pop_front(&t->ready);
+	struct tcp_conn *c;
+
+	if (!n)
+		return NULL;
+	c = container_of(n, struct tcp_conn, ready_node);
+	*bits = c->ready;
+	c->ready = 0;
+	return c;
+}
+
+void *tcp_owner(const struct tcp_conn *c)
+{
+	return c->owner;
+}
+
+int tcp_error(const struct tcp_conn *c)
+{
+	return c->err_;
+}
+
+enum tcp_state tcp_conn_state(const struct tcp_conn *c)
+{
+	return (enum tcp_state)c->state;
+}
+
+uint64_t tcp_conn_cookie(const struct tcp *t, const struct tcp_conn *c)
+{
+	return (uint64_t)c->reuse << 32 | (uint32_t)(c - t->conns);
+}
+
+struct tcp_conn *tcp_conn_by_cookie(struct tcp *t, uint64_t cookie)
+{
+	struct tcp_conn *c;
+
+	if ((uint32_t)cookie >= t->config.conns_max)
+		return NULL;
+	c = &t->conns[(uint32_t)cookie];
+	return c->reuse == cookie >> 32 && c->flags & TCPF_USED ? c : NULL;
+}
+
+void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *info)
+{
+	*info = (struct tcp_info){
+		.local = c->local,
+		.remote = c->remote,
+		.lport = c->lport,
+		.rport = c->rport,
+		.state = (enum tcp_state)c->state,
+		.states_passed = c->states_passed,
+		.snd_wscale = c->snd.wscale,
+		.rcv_wscale = c->rcv.wscale,
+		.timestamps = c->flags & TCPF_TS,
+		.snd_mss = c->snd.mss,
+		.rcv_mss = c->rcv.mss,
+		.srtt = USEC(c->rtx.srtt_us),
+		.rttvar = USEC(c->rtx.rttvar_us),
+		.rtt_min = USEC(c->rtx.rtt_min_us),
+		.rto = tcp_rto(t, c),
+		.cwnd = c->cc.cwnd,
+		.ssthresh = c->cc.ssthresh,
+		.snd_wnd = c->snd.wnd,
+		.rcv_wnd = c->rcv.adv - c->rcv.nxt,
+		.retrans_segs = c->retrans_segs,
+		.rto_fired = c->rto_fired,
+		.bytes_in = c->bytes_in,
+		.bytes_out = c->bytes_out,
+		.segs_in = c->segs_in,
+		.segs_out = c->segs_out,
+		.unsent = c->snd.end - c->snd.nxt,
+		.unacked = c->snd.nxt - c->snd.una,
+		.rcv_queued = c->rcv.queued,
+		.reass_pieces = (uint8_t)c->reass.pieces,
+	};
+}

@@ -1,0 +1,106 @@
+/* Which connection a segment belongs to: the four-tuple table and the listeners.
+ *
+ * The hash is keyed, so that a peer can't aim at a bucket (docs/design: demultiplexing).
+ * Mapped IPv4 addresses take the short way. */
+#include "tcp/tcp_int.h"
+
+uint64_t tcp_hash(const struct tcp *t, const struct addr *local, uint16_t lport,
+		  const struct addr *remote, uint16_t rport)
+{
+	uint64_t ports = (uint64_t)lport << 16 | rport;
+
+	if (likely(addr_is_v4(local))) {
+		uint64_t w[2] = {(uint64_t)local->w[3] << 32 | remote->w[3], ports};
+
+		return siphash13_words(&t->core->hash_key, w, 2);
+	}
+	uint64_t w[5] = {local->q[0], local->q[1], remote->q[0], remote->q[1], ports};
+
+	return siphash13_words(&t->core->hash_key, w, 5);
+}
+
+uint64_t tcp_demux_hash_of(void *tcp, uint32_t idx)
+{
+	struct tcp *t = tcp;
+	const struct tcp_conn *c;
+
+	if (idx & TCP_IDX_TIMEWAIT)
+		return tcp_timewait_hash(t, idx & ~TCP_IDX_TIMEWAIT);
+	c = &t->conns[idx];
+	return tcp_hash(t, &c->local, c->lport, &c->remote, c->rport);
+}
+
+int tcp_demux_insert(struct tcp *t, struct tcp_conn *c)
+{
+	uint32_t idx = (uint32_t)(c - t->conns);
+	int err = table_insert(&t->table, tcp_demux_hash_of(t, idx), idx);
+
+	if (!err)
+		c->flags |= TCPF_HASHED;
+	return err;
+}
+
+void tcp_demux_remove(struct tcp *t, struct tcp_conn *c)
+{
+	uint32_t idx = (uint32_t)(c - t->conns);
+
+	table_remove(&t->table, tcp_demux_hash_of(t, idx), idx);
+	c->flags &= ~(uint32_t)TCPF_HASHED;
+}
+
+static inline bool conn_is(const struct tcp_conn *c, const struct addr *local, uint16_t lport,
+			   const struct addr *remote, uint16_t rport)
+{
+	return c->rport == rport && c->lport == lport && addr_eq(&c->remote, remote) &&
+	       addr_eq(&c->local, local);
+}
+
+struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *p,
+				const struct wire_tcp *h, struct tcp_timewait **tw)
+{
+	table_each(&t->table, hash, idx) {
+		if (unlikely(idx & TCP_IDX_TIMEWAIT)) {
+			struct tcp_timewait *e = tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT);
+
+			if (tcp_timewait_is(e, &p->rx.dst, h->dport, &p->rx.src, h->sport)) {
+				*tw = e;
+				return NULL;
+			}
+		} else if (conn_is(&t->conns[idx], &p->rx.dst, h->dport, &p->rx.src, h->sport)) {
+			return &t->conns[idx];
+		}
+	}
+	return NULL;
+}
+
+bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
+		    const struct addr *remote, uint16_t rport)
+{
+	table_each(&t->table, tcp_hash(t, local, lport, remote, rport), idx) {
+		if (idx & TCP_IDX_TIMEWAIT) {
+			if (tcp_timewait_is(tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT), local,
+					    lport, remote, rport))
+				return true;
+		} else if (conn_is(&t->conns[idx], local, lport, remote, rport)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port)
+{
+	struct tcp_listener *any = NULL;
+
+	list_for_each(n, tcp_listener_bucket(t, port)) {
+		struct tcp_listener *l = container_of(n, struct tcp_listener, hash_node);
+
+		if (l->port != port)
+			continue;
+		if (addr_eq(&l->local, local))
+			return l;	/* the exact address wins */
+		if (addr_is_any(&l->local))
+			any = l;
+	}
+	return any;
+}

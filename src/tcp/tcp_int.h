@@ -1,0 +1,323 @@
+/* The connection block and what the files of tcp/ say to each other.  Nobody outside includes this.
+ *
+ * Each group of a connection is written by one file and may be read by all:
+ *
+ *   snd    tcp_output.c   what goes out: unsent bytes, the peer's window
+ *   rtx    tcp_rtx.c      what is sent and not acknowledged, loss, RTT and RTO (RFC 6298)
+ *   rcv    tcp_input.c    what came in order, our window
+ *   reass  tcp_reass.c    what came out of order
+ *   timer  tcp_timer.c    all deadlines, one wheel node
+ *   cc     cc/            the congestion window
+ *   state  tcp_state.c    through tcp_set_state() only
+ *
+ * The first two cache lines hold what a segment of a running connection touches. */
+#ifndef TCP_TCP_INT_H
+#define TCP_TCP_INT_H
+
+#include "base/err.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_seq.h"
+#include "wire/tcp.h"
+
+enum tcp_conn_flags {
+	TCPF_USED = 1 << 0,		/* not on the free list */
+	TCPF_ORPHAN = 1 << 1,		/* the owner gave it up */
+	TCPF_TS = 1 << 2,		/* timestamps agreed, RFC 7323 §3.2 */
+	TCPF_WSCALE = 1 << 3,
+	TCPF_ACK_NOW = 1 << 4,		/* an ACK must leave with the next flush */
+	TCPF_ACK_DELAYED = 1 << 5,	/* an ACK is owed, at timer.ack_at the latest */
+	TCPF_FIN_QUEUED = 1 << 6,	/* the owner has no more to send */
+	TCPF_FIN_SENT = 1 << 7,		/* FIN is in snd.nxt */
+	TCPF_FIN_RCVD = 1 << 8,		/* the peer's FIN is in rcv.nxt */
+	TCPF_NODELAY = 1 << 9,		/* Nagle off */
+	TCPF_CORK = 1 << 10,
+	TCPF_WANT_ROOM = 1 << 11,	/* a write was short: tell when there is room */
+	TCPF_PASSIVE = 1 << 12,		/* came from a listener */
+	TCPF_HASHED = 1 << 13,		/* in the demultiplexing table */
+	TCPF_RECOVERY = 1 << 14,	/* fast recovery, RFC 6582 */
+	TCPF_LOSS = 1 << 15,		/* after an RTO, until `recover` is acknowledged */
+	TCPF_PROBING = 1 << 16,		/* a byte was sent into a closed window */
+	TCPF_QUEUED_ACCEPT = 1 << 17,	/* on its listener's queue */
+};
+
+/* pkt->cb of payload on snd.unsent and rtx.sent.  The queue's view of a packet is here, because its
+ * `data` and `next` belong to the layers below while they hold it. */
+struct tcp_tx {
+	struct pkt *link;
+	uint8_t *payload;
+	uint32_t seq, len;
+	uint32_t sum;		/* of the payload, folded to 32 bits; TX_SUM */
+	uint8_t flags;		/* TX_* */
+	uint8_t sends;		/* times on the wire, saturating */
+	uint16_t pad;
+	nsec sent_at;		/* the last time */
+	uint64_t room[3];
+};
+static_assert(sizeof(struct tcp_tx) == 64, "fits pkt->cb");
+
+enum { TX_SUM = 1, TX_LOST = 2 };
+
+static inline struct tcp_tx *tcp_tx(struct pkt *p)
+{
+	return (struct tcp_tx *)p->cb;
+}
+
+/* pkt->cb of received payload, on rcv.queue and reass. */
+struct tcp_rx {
+	uint32_t seq, len;
+	bool fin;
+};
+
+static inline struct tcp_rx *tcp_rx(struct pkt *p)
+{
+	return (struct tcp_rx *)p->cb;
+}
+
+struct tcp_queue {		/* of tcp_tx, linked by ->link */
+	struct pkt *head, *tail;
+};
+
+struct tcp_conn {
+	uint32_t flags;			/* TCPF_* */
+	uint8_t state;			/* enum tcp_state */
+	uint8_t ready;			/* enum tcp_ready */
+	uint8_t err_;			/* positive E_*, 0: none */
+	uint8_t acks_owed;		/* segments with data since our last ACK */
+	struct {
+		uint32_t nxt;
+		uint32_t adv;		/* right edge ever advertised: never moves left */
+		uint32_t ts_recent, ts_recent_ms;
+		uint32_t queued;	/* bytes on the queue */
+		uint32_t held;		/* bytes the owner has taken and not given back */
+		uint32_t buf;
+		uint32_t ack_sent;	/* Last.ACK.sent, RFC 7323 §4.3 */
+		struct pkt *head, *tail;	/* by ->next */
+		uint16_t mss;		/* largest segment seen, for the window rules */
+		uint8_t wscale;
+		uint8_t fin_pad;
+	} rcv;
+	struct {			/* second cache line */
+		uint32_t una, nxt, wnd;
+		uint32_t end;		/* behind the last byte the owner gave us */
+		struct tcp_queue unsent;
+		uint32_t wl1, wl2, wnd_max;
+		uint32_t buf;
+		uint16_t mss;		/* payload of a full segment, options taken off */
+		uint8_t wscale;
+		uint8_t pad;
+		uint32_t lent;		/* bytes queued that are lent, not copied */
+		nsec sent_at;		/* the last data, 0: none yet */
+	} snd;
+	struct {
+		struct tcp_queue sent;
+		struct pkt *hint;	/* no entry before it is TX_LOST */
+		uint32_t lost_bytes;	/* TX_LOST entries */
+		uint32_t dup_bytes;	/* what duplicate ACKs say has left the network */
+		uint32_t recover;	/* RFC 6582 §3.1 */
+		uint8_t dupacks, backoff, retries, probes;
+		uint32_t srtt_us, rttvar_us, rto_us, rtt_min_us;
+	} rtx;
+	struct {
+		/* kind TIMER_TCP_CONN; armed no later than the earliest deadline */
+		struct wheel_node node;
+		nsec rtx_at;		/* RTO or persist; NSEC_NEVER: off, as the others */
+		nsec ack_at;
+		nsec life_at;		/* FIN-WAIT-2 of an orphan */
+	} timer;
+	/* on tcp->ready (or a listener's queue), tcp->out */
+	struct list ready_node, out_node;
+	void *owner;
+	struct tcp_listener *listener;	/* until accepted */
+	struct addr local, remote;
+	uint16_t lport, rport;
+	uint32_t ts_offset;		/* our clock's, RFC 7323 §5.4 */
+	struct ip_path path;
+	struct cc cc;
+	struct {
+		struct pkt *head, *tail;	/* by ->next, in sequence, disjoint */
+		uint32_t bytes;
+		uint16_t pieces;
+	} reass;
+	uint16_t states_passed;
+	uint32_t iss, irs;
+	uint32_t reuse;			/* counts lives of this slot */
+	uint32_t retrans_segs, rto_fired;
+	uint32_t segs_in, segs_out;
+	uint64_t bytes_in, bytes_out;
+} CACHE_ALIGNED;
+
+struct tcp_listener {
+	struct list hash_node;
+	struct addr local;		/* unspecified: any */
+	uint16_t port;
+	bool used;
+	bool closing;
+	uint32_t backlog;
+	uint32_t pending;		/* half-open and not yet accepted */
+	struct list accept;		/* established connections, by ready_node */
+	struct list ready_node;		/* on tcp->ready_listeners */
+	void *owner;
+};
+
+/* One received segment on its way through tcp/. */
+struct tcp_seg {
+	/* data at the payload once past tcp_input(); NULL when taken */
+	struct pkt *p;
+	uint32_t seq, ack, len;		/* len: payload bytes, without SYN and FIN */
+	uint32_t wnd;			/* scaled */
+	uint8_t flags;			/* WIRE_TCP_* */
+	const struct wire_tcp *h;
+};
+
+static inline uint32_t tcp_seg_end(const struct tcp_seg *s)
+{
+	return s->seq + s->len + !!(s->flags & WIRE_TCP_SYN) + !!(s->flags & WIRE_TCP_FIN);
+}
+
+/* The millisecond clock of RFC 7323 §5.4 before a connection's offset. */
+static inline uint32_t tcp_clock_ms(const struct tcp *t)
+{
+	return (uint32_t)(t->core->now / 1000000u);
+}
+
+#define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
+#define TCP_MSS_DEFAULT 536u		/* RFC 9293 §3.7.1 */
+#define TCP_MSS_MIN 64u			/* a smaller offer is raised to this */
+#define TCP_CHALLENGES_PER_S 1000u	/* RFC 5961 §7 */
+#define TCP_WSCALE_MAX 14u		/* RFC 7323 §2.3 */
+#define TCP_EPHEMERAL_MIN 32768u
+#define TCP_EPHEMERAL_N 28232u
+#define TCP_OUT_SEGS_MAX 64u		/* segments one connection sends in one flush */
+
+/* tcp_state.c */
+void tcp_set_state(struct tcp *t, struct tcp_conn *c, enum tcp_state to);
+static inline bool tcp_synchronized(enum tcp_state s)
+{
+	return s >= TCP_ESTABLISHED;
+}
+
+/* tcp_conn.c */
+struct tcp_conn *tcp_conn_new(struct tcp *t);
+void tcp_conn_free(struct tcp *t, struct tcp_conn *c);
+void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss);
+void tcp_conn_ready(struct tcp *t, struct tcp_conn *c, unsigned bits);
+void tcp_conn_fail(struct tcp *t, struct tcp_conn *c, int err);	/* to CLOSED, telling the owner */
+void tcp_conn_gone(struct tcp *t, struct tcp_conn *c);	/* to CLOSED in good order */
+
+/* Marks it for tcp_flush(). */
+static inline void tcp_want_output(struct tcp *t, struct tcp_conn *c)
+{
+	if (!list_linked(&c->out_node))
+		list_push_back(&t->out, &c->out_node);
+}
+
+static inline void tcp_ack_now(struct tcp *t, struct tcp_conn *c)
+{
+	c->flags |= TCPF_ACK_NOW;
+	tcp_want_output(t, c);
+}
+
+/* tcp_demux.c */
+#define TCP_IDX_TIMEWAIT 0x80000000u	/* this bit of a table index: a TIME_WAIT entry */
+uint64_t tcp_hash(const struct tcp *t, const struct addr *local, uint16_t lport,
+		  const struct addr *remote, uint16_t rport);
+uint64_t tcp_demux_hash_of(void *tcp, uint32_t idx);
+int tcp_demux_insert(struct tcp *t, struct tcp_conn *c);
+void tcp_demux_remove(struct tcp *t, struct tcp_conn *c);
+struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *p,
+				const struct wire_tcp *h, struct tcp_timewait **tw);
+bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
+		    const struct addr *remote, uint16_t rport);
+struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port);
+static inline struct list *tcp_listener_bucket(struct tcp *t, uint16_t port)
+{
+	return &t->listeners_hash[port % ARRAY_LEN(t->listeners_hash)];
+}
+
+/* tcp_open.c */
+enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s);
+enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
+void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_listener_forget(struct tcp *t, struct tcp_conn *c);
+void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_input.c */
+void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
+uint16_t tcp_rcv_syn_window(const struct tcp *t, const struct tcp_conn *c);
+void tcp_rcv_buffers(struct tcp_conn *c, uint32_t buf, uint8_t wscale);
+/* an ACK with this edge was built */
+void tcp_rcv_advertised(struct tcp_conn *c, uint32_t edge);
+void tcp_rcv_taken(struct tcp_conn *c, struct pkt *p);	/* the owner took the head of the queue */
+void tcp_rcv_given_back(struct tcp_conn *c, uint32_t bytes);
+void tcp_rcv_free(struct tcp_conn *c);
+uint32_t tcp_rcv_free_space(const struct tcp_conn *c);
+void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_output.c */
+void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf);
+void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
+void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss);
+void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_snd_syn_acked(struct tcp_conn *c);
+void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t lent);
+void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_snd_queue(struct tcp_conn *c, struct pkt *p TAKES);
+void tcp_snd_appended(struct tcp_conn *c, uint32_t n);
+void tcp_snd_free(struct tcp_conn *c);
+bool tcp_fin_acked(const struct tcp_conn *c);
+void tcp_output(struct tcp *t, struct tcp_conn *c);
+bool tcp_output_probe(struct tcp *t, struct tcp_conn *c);
+bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry);	/* again */
+void tcp_output_rst(struct tcp *t, struct tcp_conn *c);
+void tcp_output_ack(struct tcp *t, struct tcp_conn *c);
+void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c);
+/* Answers a segment that belongs to no connection, RFC 9293 §3.10.7.1. */
+void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,
+		   const struct tcp_seg *s);
+void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
+	       const struct wire_tcp *h);
+
+/* tcp_rtx.c */
+void tcp_rtx_init(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES);
+void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_rtx_sample(struct tcp *t, struct tcp_conn *c, nsec rtt);
+void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c);
+/* the timer fired: RTO, SYN, FIN or persist */
+void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c);
+struct pkt *tcp_rtx_next_lost(struct tcp_conn *c);
+void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry);
+void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_free(struct tcp_conn *c);
+uint32_t tcp_rtx_pipe(const struct tcp_conn *c);	/* bytes believed to be in the network */
+nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c);	/* backed off */
+
+/* tcp_reass.c */
+enum drop tcp_reass_insert(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
+struct pkt *tcp_reass_pop(struct tcp_conn *c, uint32_t nxt, bool *fin);
+void tcp_reass_free(struct tcp_conn *c);
+void tcp_reass_check(const struct tcp_conn *c);
+
+/* tcp_timer.c */
+void tcp_timer_init(struct tcp_conn *c);
+void tcp_timer_stop(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_rtx(struct tcp *t, struct tcp_conn *c, nsec at);
+void tcp_timer_ack(struct tcp *t, struct tcp_conn *c, nsec at);
+void tcp_timer_life(struct tcp *t, struct tcp_conn *c, nsec at);
+
+/* tcp_timewait.c */
+void tcp_timewait_init(struct tcp *t, void *mem);
+void tcp_timewait_enter(struct tcp *t, struct tcp_conn *c);	/* takes the table's place of `c` */
+enum drop tcp_timewait_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_seg *s,
+			     bool *reopen);
+void tcp_timewait_expire(struct tcp *t);
+uint64_t tcp_timewait_hash(const struct tcp *t, uint32_t i);
+bool tcp_timewait_is(const struct tcp_timewait *tw, const struct addr *local, uint16_t lport,
+		     const struct addr *remote, uint16_t rport);
+struct tcp_timewait *tcp_timewait_at(struct tcp *t, uint32_t i);
+size_t tcp_timewait_bytes(uint32_t n);
+void tcp_timewait_check(const struct tcp *t);
+
+#endif

@@ -1,0 +1,494 @@
+/* What goes out: decide (pure), then build.
+ *
+ * Nothing here is called by the user: connections that may have something to send are marked,
+ * and tcp_flush() comes by once a poll, so that what belongs together leaves together and an
+ * ACK rides on data.
+ *
+ * A segment carries one or more entries of the queue.  One entry in a frame of its own gets its
+ * headers in the headroom in front: no copy.  Else (lent memory, a piece of a frame, a frame
+ * that a driver still holds) a frame with the headers is chained before slices.
+ * Always: una <= nxt <= end + 1; unsent entries follow on nxt. */
+#include "tcp/tcp_int.h"
+
+/* what the layers below may need in front of a payload, TCP included */
+#define HEADER_ROOM 128u
+
+void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf)
+{
+	c->snd.una = c->snd.nxt = iss;
+	c->snd.end = iss + 1;
+	c->snd.buf = buf;
+}
+
+void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
+{
+	uint32_t room = c->path.mtu > 40 ? c->path.mtu - 40u : TCP_MSS_DEFAULT;
+
+	mss = MIN(MAX(mss, TCP_MSS_MIN), room);
+	if (c->flags & TCPF_TS)
+		mss -= 12;	/* RFC 9293 §3.7.1: options count against the payload (RFC 6691) */
+	c->snd.mss = (uint16_t)mss;
+	cc_init(&c->cc, t->config.cc, mss);
+}
+
+/* The peer's SYN told what it can do. */
+void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h)
+{
+	if (h->opts & WIRE_TCP_OPT_TS && t->config.timestamps)
+		c->flags |= TCPF_TS;
+	if (h->opts & WIRE_TCP_OPT_WSCALE && t->config.window_scale) {
+		c->flags |= TCPF_WSCALE;
+		c->snd.wscale = MIN(h->wscale, TCP_WSCALE_MAX);
+	}
+	tcp_snd_set_mss(t, c, h->opts & WIRE_TCP_OPT_MSS ? h->mss : TCP_MSS_DEFAULT);
+}
+
+void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c)
+{
+	c->snd.nxt = c->iss + 1;
+	c->snd.sent_at = t->core->now;
+	c->segs_out++;
+}
+
+void tcp_snd_syn_acked(struct tcp_conn *c)
+{
+	c->snd.una = c->iss + 1;
+}
+
+void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t lent)
+{
+	c->snd.una = ack;
+	c->snd.lent -= lent;
+	if (unlikely(c->flags & TCPF_WANT_ROOM) && tcp_send_room(c) >= c->snd.buf / 3) {
+		c->flags &= ~(uint32_t)TCPF_WANT_ROOM;
+		tcp_conn_ready(t, c, TCP_READY_WRITABLE);
+	}
+	if (unlikely(tcp_fin_acked(c)))
+		tcp_conn_ready(t, c, TCP_READY_DRAINED);
+}
+
+/* RFC 9293 §3.10.7.4, fifth: SND.WND from an acceptable ACK. */
+void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	bool was_closed = c->snd.wnd == 0;
+
+	if (!(seq_lt(c->snd.wl1, s->seq) || (c->snd.wl1 == s->seq && seq_le(c->snd.wl2, s->ack))))
+		return;
+	c->snd.wl1 = s->seq;
+	c->snd.wl2 = s->ack;
+	if (c->snd.wnd == s->wnd)
+		return;
+	c->snd.wnd = s->wnd;
+	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
+	if (was_closed && c->flags & TCPF_PROBING)
+		tcp_rtx_window_opened(t, c);
+}
+
+uint32_t tcp_send_room(const struct tcp_conn *c)
+{
+	uint32_t queued = c->snd.end - c->snd.una, copied = queued - MIN(c->snd.lent, queued);
+
+	if (c->flags & TCPF_FIN_QUEUED || queued >= TCP_SEND_MAX)
+		return 0;
+	return copied < c->snd.buf ? c->snd.buf - copied : 0;
+}
+
+void tcp_snd_queue(struct tcp_conn *c, struct pkt *p TAKES)
+{
+	struct tcp_tx *tx = tcp_tx(p);
+
+	tx->link = NULL;
+	tx->seq = c->snd.end;
+	if (c->snd.unsent.tail)
+		tcp_tx(c->snd.unsent.tail)->link = p;
+	else
+		c->snd.unsent.head = p;
+	c->snd.unsent.tail = p;
+	c->snd.end += tx->len;
+	if (p->flags & PKT_BARE)
+		c->snd.lent += tx->len;
+}
+
+void tcp_snd_appended(struct tcp_conn *c, uint32_t n)
+{
+	c->snd.end += n;
+}
+
+void tcp_snd_free(struct tcp_conn *c)
+{
+	while (c->snd.unsent.head) {
+		struct pkt *p = c->snd.unsent.head;
+
+		c->snd.unsent.head = tcp_tx(p)->link;
+		pkt_put(p);
+	}
+	c->snd.unsent.tail = NULL;
+}
+
+bool tcp_fin_acked(const struct tcp_conn *c)
+{
+	return c->flags & TCPF_FIN_SENT && seq_gt(c->snd.una, c->snd.end);
+}
+
+/* ---- what our header says */
+
+/* The right edge of our window, by RFC 9293 §3.8.6.2.2: moved only when it is worth it, never
+ * back. */
+static uint16_t window_field(const struct tcp_conn *c, uint32_t *edge)
+{
+	uint32_t nxt = c->rcv.nxt, adv = seq_max(c->rcv.adv, nxt),
+		 want = nxt + tcp_rcv_free_space(c);
+	uint32_t step = MIN(c->rcv.buf / 2, MAX(c->rcv.mss, 1u)), unit = 1u << c->rcv.wscale, wnd,
+		 field;
+
+	wnd = seq_ge(want, adv + step) ? want - nxt : adv - nxt;
+	field = MIN(wnd >> c->rcv.wscale, 65535u);
+	if (seq_lt(nxt + field * unit, adv))	/* rounding must not move the edge back */
+		field = MIN((adv - nxt + unit - 1) >> c->rcv.wscale, 65535u);
+	*edge = nxt + field * unit;
+	return (uint16_t)field;
+}
+
+/* Puts TCP's and IP's header before `p` and sends it.  `sum` is the payload's. */
+static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_t seq,
+		 uint8_t flags, uint64_t sum)
+{
+	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
+	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN;
+	uint16_t wnd = window_field(c, &edge), csum;
+	uint8_t *b = pkt_push(p, hlen);
+
+	wire_tcp_write_plain(b, c->lport, c->rport, seq, c->rcv.nxt, flags, wnd);
+	if (c->flags & TCPF_TS)
+		wire_tcp_write_ts(b, tcp_clock_ms(t) + c->ts_offset, c->rcv.ts_recent);
+	sum = csum_add(sum, csum_pseudo(&c->local, &c->remote, WIRE_PROTO_TCP, p->total));
+	csum = csum_fold(csum_partial(b, hlen, sum));
+	mem_copy(b + 16, &csum, 2);
+	tcp_rcv_advertised(c, edge);
+	c->flags &= ~(uint32_t)(TCPF_ACK_NOW | TCPF_ACK_DELAYED);
+	c->acks_owed = 0;
+	c->timer.ack_at = NSEC_NEVER;
+	c->segs_out++;
+	t->n.out_segs++;
+	ip_output(t->ip, &c->path, &c->local, &c->remote, &how, p);
+}
+
+static void no_memory(struct tcp *t, struct tcp_conn *c)
+{
+	t->n.out_no_memory++;
+	if (c->timer.rtx_at == NSEC_NEVER)
+		tcp_timer_rtx(t, c, t->core->now + MSEC(10));
+}
+
+/* A header-only segment. */
+static bool emit_bare(struct tcp *t, struct tcp_conn *c, uint32_t seq, uint8_t flags)
+{
+	struct pkt *p = pkt_new(t->core->pool);
+
+	if (!p) {
+		no_memory(t, c);
+		return false;
+	}
+	emit(t, c, p, seq, flags, 0);
+	return true;
+}
+
+static uint64_t payload_sum(const struct tcp_tx *tx)
+{
+	return tx->flags & TX_SUM ? tx->sum : csum_partial(tx->payload, tx->len, 0);
+}
+
+/* One entry as one segment, its headers in place where that is possible. */
+static bool emit_entry(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint8_t flags)
+{
+	struct tcp_tx *tx = tcp_tx(p);
+	struct pkt *head, *body;
+
+	if (likely(p->refs == 1 && !(p->flags & PKT_BARE))) {
+		p->data = tx->payload;
+		p->len = p->total = tx->len;
+		emit(t, c, pkt_get(p), tx->seq, flags, payload_sum(tx));
+		return true;
+	}
+	head = pkt_new(t->core->pool);
+	if (!head)
+		return no_memory(t, c), false;
+	body = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
+	if (!body) {
+		pkt_put(head);
+		return no_memory(t, c), false;
+	}
+	pkt_append(head, body);
+	emit(t, c, head, tx->seq, flags, payload_sum(tx));
+	return true;
+}
+
+/* Several entries, `len` bytes in all, as one segment. */
+static bool emit_entries(struct tcp *t, struct tcp_conn *c, struct pkt *first, uint32_t len,
+			 uint8_t flags)
+{
+	struct pkt *head = pkt_new(t->core->pool), *piece;
+	uint64_t sum = 0;
+	uint32_t done = 0;
+
+	if (!head)
+		return no_memory(t, c), false;
+	for (struct pkt *p = first; done < len; p = tcp_tx(p)->link) {
+		struct tcp_tx *tx = tcp_tx(p);
+		uint64_t part = payload_sum(tx);
+
+		piece = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
+		if (!piece) {
+			pkt_put(head);
+			return no_memory(t, c), false;
+		}
+		sum = csum_add(sum, done & 1 ? csum_swap(part) : part);
+		done += tx->len;
+		pkt_append(head, piece);
+	}
+	assert(done == len);
+	emit(t, c, head, tcp_tx(first)->seq, flags, sum);
+	return true;
+}
+
+/* ---- what to send */
+
+struct plan {
+	uint32_t len;
+	bool fin, send;
+};
+
+/* RFC 9293 §3.8.6.2.1 (silly window), §3.7.4 (Nagle), RFC 5681 (window).  Pure. */
+static struct plan decide(const struct tcp_conn *c)
+{
+	uint32_t avail = c->flags & TCPF_FIN_SENT ? 0 : c->snd.end - c->snd.nxt;
+	uint32_t out = c->snd.nxt - c->snd.una, pipe = tcp_rtx_pipe(c);
+	uint32_t wnd = out < c->snd.wnd ? c->snd.wnd - out : 0,
+		 cwnd = pipe < c->cc.cwnd ? c->cc.cwnd - pipe : 0;
+	struct plan plan = {.len = MIN(MIN(avail, wnd), MIN(cwnd, c->snd.mss))};
+	bool last = plan.len == avail, held = c->flags & TCPF_CORK && !(c->flags & TCPF_FIN_QUEUED);
+
+	if (c->flags & TCPF_FIN_SENT)
+		return (struct plan){0};
+	plan.fin = last && c->flags & TCPF_FIN_QUEUED;
+	if (plan.fin)
+		plan.send = true;
+	else if (plan.len == 0)
+		plan.send = false;
+	else if (plan.len == c->snd.mss)
+		plan.send = true;
+	else if (last)
+		plan.send = !held && (out == 0 || c->flags & TCPF_NODELAY);
+	else
+		plan.send = plan.len == wnd && plan.len >= c->snd.wnd_max / 2 && plan.len > 0;
+	return plan;
+}
+
+/* Makes an entry boundary `len` bytes behind the head of the unsent queue; false for want of
+ * memory. */
+static bool split_unsent(struct tcp *t, struct tcp_conn *c, uint32_t len)
+{
+	struct pkt *p = c->snd.unsent.head, **slot = &c->snd.unsent.head, *front;
+	struct tcp_tx *tx = tcp_tx(p);
+
+	while (len && tx->len <= len) {
+		len -= tx->len;
+		slot = &tx->link;
+		p = *slot;
+		if (!len)
+			return true;
+		tx = tcp_tx(p);
+	}
+	front = pkt_slice(p, (uint32_t)(tx->payload - p->data), len);
+	if (!front)
+		return no_memory(t, c), false;
+	*tcp_tx(front) = (struct tcp_tx){
+		.link = p, .payload = tx->payload, .seq = tx->seq, .len = len};
+	if (!(p->flags & PKT_BARE))
+		c->snd.lent += len;	/* counted as bare from now on */
+	tx->payload += len;
+	tx->seq += len;
+	tx->len -= len;
+	tx->flags &= (uint8_t)~TX_SUM;
+	*slot = front;
+	return true;
+}
+
+/* Sends `plan` from the unsent queue. */
+static bool send_plan(struct tcp *t, struct tcp_conn *c, struct plan plan)
+{
+	uint8_t flags = WIRE_TCP_ACK | (plan.fin ? WIRE_TCP_FIN : 0);
+	struct pkt *first = c->snd.unsent.head;
+	uint32_t left = plan.len;
+
+	if (plan.len) {
+		if (tcp_tx(first)->len != plan.len && !split_unsent(t, c, plan.len))
+			return false;
+		first = c->snd.unsent.head;
+		if (c->snd.nxt + plan.len == c->snd.end)
+			flags |= WIRE_TCP_PSH;
+		if (!(tcp_tx(first)->len == plan.len ? emit_entry(t, c, first, flags)
+						     : emit_entries(t, c, first, plan.len, flags)))
+			return false;
+	} else if (!emit_bare(t, c, c->snd.nxt, flags)) {
+		return false;
+	}
+	while (left) {
+		struct pkt *p = c->snd.unsent.head;
+
+		left -= tcp_tx(p)->len;
+		c->snd.unsent.head = tcp_tx(p)->link;
+		if (!c->snd.unsent.head)
+			c->snd.unsent.tail = NULL;
+		c->snd.nxt += tcp_tx(p)->len;
+		tcp_rtx_sent(t, c, p);
+	}
+	t->n.out_bytes += plan.len;
+	c->bytes_out += plan.len;
+	c->snd.sent_at = t->core->now;
+	if (plan.fin) {
+		c->snd.nxt++;
+		c->flags |= TCPF_FIN_SENT;
+		tcp_rtx_syn_sent(t, c);
+	}
+	return true;
+}
+
+bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
+{
+	struct tcp_tx *tx = tcp_tx(entry);
+	bool last = tx->seq + tx->len == c->snd.end;
+	uint8_t fin = last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0;
+
+	if (!emit_entry(t, c, entry, WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) | fin))
+		return false;
+	tcp_rtx_resent(t, c, entry);
+	return true;
+}
+
+bool tcp_output_probe(struct tcp *t, struct tcp_conn *c)
+{
+	return c->snd.unsent.head && send_plan(t, c, (struct plan){.len = 1});
+}
+
+void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
+{
+	if (emit_bare(t, c, c->snd.nxt - 1, WIRE_TCP_ACK | WIRE_TCP_FIN)) {
+		c->retrans_segs++;
+		t->n.retrans_segs++;
+	}
+}
+
+void tcp_output_ack(struct tcp *t, struct tcp_conn *c)
+{
+	emit_bare(t, c, c->snd.nxt, WIRE_TCP_ACK);
+}
+
+void tcp_output_rst(struct tcp *t, struct tcp_conn *c)
+{
+	t->n.out_rsts++;
+	emit_bare(t, c, c->snd.nxt, WIRE_TCP_RST | WIRE_TCP_ACK);
+}
+
+static bool resend_lost(struct tcp *t, struct tcp_conn *c)
+{
+	struct pkt *lost = tcp_rtx_next_lost(c);
+	uint32_t pipe = tcp_rtx_pipe(c);
+
+	if (!lost || (pipe && pipe + tcp_tx(lost)->len > c->cc.cwnd))
+		return false;
+	return tcp_output_entry(t, c, lost);
+}
+
+/* RFC 5681 §4.1: an old window says nothing about the network of now. */
+static void restart_after_idle(struct tcp *t, struct tcp_conn *c)
+{
+	nsec idle = t->core->now - c->snd.sent_at, rto = USEC(c->rtx.rto_us);
+
+	if (unlikely(idle > rto) && c->snd.sent_at)
+		c->cc.ops->on_idle(&c->cc, idle, rto);
+}
+
+void tcp_output(struct tcp *t, struct tcp_conn *c)
+{
+	unsigned n = 0;
+
+	if (unlikely(!tcp_synchronized((enum tcp_state)c->state))) {
+		if (c->flags & TCPF_ACK_NOW && c->state != TCP_CLOSED)
+			tcp_open_send_syn(t, c);
+		return;
+	}
+	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
+		restart_after_idle(t, c);
+	while (n < TCP_OUT_SEGS_MAX && c->rtx.lost_bytes && resend_lost(t, c))
+		n++;
+	while (n < TCP_OUT_SEGS_MAX && !(c->rtx.lost_bytes)) {
+		struct plan plan = decide(c);
+
+		if (!plan.send || !send_plan(t, c, plan))
+			break;
+		n++;
+	}
+	if (n == TCP_OUT_SEGS_MAX)
+		tcp_want_output(t, c);
+	if (c->flags & TCPF_ACK_NOW)
+		tcp_output_ack(t, c);
+	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER &&
+	    !(c->flags & TCPF_CORK && c->snd.wnd))
+		tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));	/* persist */
+}
+
+void tcp_flush(struct tcp *t)
+{
+	struct list now, *n;
+
+	list_init(&now);
+	list_splice_back(&now, &t->out);
+	while ((n = list_pop_front(&now)))
+		tcp_output(t, container_of(n, struct tcp_conn, out_node));
+}
+
+/* ---- answers that no connection sends */
+
+void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
+	       const struct wire_tcp *h)
+{
+	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
+	struct ip_path path = {0};
+	struct addr src = *local;
+	struct pkt *p;
+	uint16_t csum;
+	uint8_t *b;
+	unsigned len = wire_tcp_size(h);
+
+	if (ip_path_find(t->ip, &path, &src, remote) < 0)
+		return;
+	p = pkt_new(t->core->pool);
+	if (!p) {
+		t->n.out_no_memory++;
+		return;
+	}
+	b = pkt_push(p, len);
+	wire_tcp_write(b, h);
+	csum = csum_fold(csum_partial(b, len, csum_pseudo(local, remote, WIRE_PROTO_TCP, len)));
+	mem_copy(b + 16, &csum, 2);
+	t->n.out_segs++;
+	t->n.out_rsts += !!(h->flags & WIRE_TCP_RST);
+	ip_output(t->ip, &path, local, remote, &how, p);
+}
+
+void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,
+		   const struct tcp_seg *s)
+{
+	struct wire_tcp h = {.sport = s->h->dport, .dport = s->h->sport, .flags = WIRE_TCP_RST};
+
+	if (s->flags & WIRE_TCP_RST)
+		return;
+	if (s->flags & WIRE_TCP_ACK) {
+		h.seq = s->ack;
+	} else {
+		h.ack = tcp_seg_end(s);
+		h.flags |= WIRE_TCP_ACK;
+	}
+	tcp_reply(t, local, remote, &h);
+}

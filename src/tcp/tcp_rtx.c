@@ -1,0 +1,363 @@
+/* What is sent and not acknowledged: the sent queue, RTT and RTO (RFC 6298, Karn), duplicate
+ * ACKs and NewReno recovery (RFC 5681 §3.2, RFC 6582), timeouts.
+ *
+ * Decides what is lost and when; tcp_output.c sends it again, cc/ sets the window.
+ * Always: the entries of the sent queue are contiguous from snd.una to the last data byte sent;
+ * lost_bytes counts exactly the TX_LOST entries; no entry before `hint` is lost.
+ * Start reading at tcp_rtx_acked(). */
+#include "tcp/tcp_int.h"
+
+#define RTT_MAX_US 60000000u
+#define DUPACK_THRESHOLD 3	/* RFC 5681 §3.2 */
+
+void tcp_rtx_init(struct tcp *t, struct tcp_conn *c)
+{
+	c->rtx.rto_us = (uint32_t)(t->config.rto_initial / 1000u);
+	c->rtx.recover = c->iss;
+}
+
+nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c)
+{
+	nsec rto = USEC(c->rtx.rto_us) << MIN(c->rtx.backoff, 20);
+
+	return MIN(rto, t->config.rto_max);
+}
+
+uint32_t tcp_rtx_pipe(const struct tcp_conn *c)
+{
+	uint32_t out = c->snd.nxt - c->snd.una, gone = c->rtx.lost_bytes + c->rtx.dup_bytes;
+
+	return gone < out ? out - gone : 0;
+}
+
+/* RFC 6298 §2; the first sample when srtt is zero. */
+void tcp_rtx_sample(struct tcp *t, struct tcp_conn *c, nsec rtt)
+{
+	uint32_t r = (uint32_t)MIN(MAX(rtt / 1000u, 1u), RTT_MAX_US), rto;
+
+	if (!c->rtx.srtt_us) {
+		c->rtx.srtt_us = r;
+		c->rtx.rttvar_us = r / 2;
+		c->rtx.rtt_min_us = r;
+	} else {
+		uint32_t err = r > c->rtx.srtt_us ? r - c->rtx.srtt_us : c->rtx.srtt_us - r;
+
+		c->rtx.rttvar_us += (uint32_t)(((int32_t)err - (int32_t)c->rtx.rttvar_us) / 4);
+		c->rtx.srtt_us += (uint32_t)(((int32_t)r - (int32_t)c->rtx.srtt_us) / 8);
+		c->rtx.srtt_us = MAX(c->rtx.srtt_us, 1u);
+		c->rtx.rtt_min_us = MIN(c->rtx.rtt_min_us, r);
+	}
+	rto = c->rtx.srtt_us + MAX(4 * c->rtx.rttvar_us, (uint32_t)(t->config.rto_min / 1000u));
+	c->rtx.rto_us = MIN(rto, (uint32_t)(t->config.rto_max / 1000u));
+}
+
+/* RFC 6298 §5.1: something is outstanding now. */
+static void timer_on(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));
+}
+
+void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES)
+{
+	struct tcp_tx *tx = tcp_tx(entry);
+
+	tx->link = NULL;
+	tx->sent_at = t->core->now;
+	tx->sends = 1;
+	if (c->rtx.sent.tail)
+		tcp_tx(c->rtx.sent.tail)->link = entry;
+	else
+		c->rtx.sent.head = entry;
+	c->rtx.sent.tail = entry;
+	if (c->timer.rtx_at == NSEC_NEVER)
+		timer_on(t, c);
+}
+
+/* SYN or FIN went out: no entry on the queue, but the timer runs. */
+void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c)
+{
+	if (c->timer.rtx_at == NSEC_NEVER)
+		timer_on(t, c);
+}
+
+void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
+{
+	struct tcp_tx *tx = tcp_tx(entry);
+
+	if (tx->flags & TX_LOST) {
+		tx->flags &= (uint8_t)~TX_LOST;
+		c->rtx.lost_bytes -= tx->len;
+	}
+	tx->sent_at = t->core->now;
+	tx->sends += tx->sends < UINT8_MAX;
+	c->retrans_segs++;
+	t->n.retrans_segs++;
+	if (c->timer.rtx_at == NSEC_NEVER)
+		timer_on(t, c);
+}
+
+static void mark_lost(struct tcp_conn *c, struct pkt *entry)
+{
+	struct tcp_tx *tx = tcp_tx(entry);
+
+	if (tx->flags & TX_LOST)
+		return;
+	tx->flags |= TX_LOST;
+	c->rtx.lost_bytes += tx->len;
+	if (!c->rtx.hint || seq_lt(tx->seq, tcp_tx(c->rtx.hint)->seq))
+		c->rtx.hint = entry;
+}
+
+struct pkt *tcp_rtx_next_lost(struct tcp_conn *c)
+{
+	struct pkt *p = c->rtx.lost_bytes ? c->rtx.hint : NULL;
+
+	while (p && !(tcp_tx(p)->flags & TX_LOST))
+		p = tcp_tx(p)->link;
+	c->rtx.hint = p;
+	return p;
+}
+
+/* Frees what lies before `una`; *rtt becomes the newest sample that Karn's rule allows, or 0.
+ * Returns the bytes of lent memory among it. */
+static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec *rtt)
+{
+	struct pkt *p;
+	uint32_t lent = 0;
+
+	*rtt = 0;
+	while ((p = c->rtx.sent.head) && seq_lt(tcp_tx(p)->seq, una)) {
+		struct tcp_tx *tx = tcp_tx(p);
+		uint32_t covered = una - tx->seq;
+
+		if (tx->flags & TX_LOST)
+			c->rtx.lost_bytes -= MIN(covered, tx->len);
+		if (covered < tx->len) {	/* part of an entry */
+			if (p->flags & PKT_BARE)
+				lent += covered;
+			tx->seq = una;
+			tx->payload += covered;
+			tx->len -= covered;
+			tx->flags &= (uint8_t)~TX_SUM;
+			break;
+		}
+		if (tx->sends == 1)
+			*rtt = t->core->now - tx->sent_at;
+		if (p->flags & PKT_BARE)
+			lent += tx->len;
+		c->rtx.sent.head = tx->link;
+		if (!tx->link)
+			c->rtx.sent.tail = NULL;
+		if (c->rtx.hint == p)
+			c->rtx.hint = tx->link;
+		pkt_put(p);
+	}
+	return lent;
+}
+
+/* What the echoed timestamp says of a segment that was sent twice, RFC 7323 §4.1; 0 when it
+ * says nothing. */
+static nsec echoed_rtt(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	uint32_t ms;
+
+	if (!(c->flags & TCPF_TS) || !(s->h->opts & WIRE_TCP_OPT_TS) || !s->h->ts_ecr)
+		return 0;
+	ms = tcp_clock_ms(t) + c->ts_offset - s->h->ts_ecr;
+	return ms < RTT_MAX_US / 1000 ? MSEC(MAX(ms, 1u)) : 0;
+}
+
+/* The handshake is done: its round trip is the first sample, RFC 6298 §5.7 when the SYN was
+ * sent again. */
+void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	nsec rtt = c->rtx.retries ? echoed_rtt(t, c, s) : t->core->now - c->snd.sent_at;
+
+	c->timer.rtx_at = NSEC_NEVER;
+	if (rtt)
+		tcp_rtx_sample(t, c, rtt);
+	else
+		c->rtx.rto_us = (uint32_t)(MAX(t->config.rto_initial, SEC(3)) / 1000u);
+	c->rtx.retries = c->rtx.backoff = 0;
+}
+
+static void recovery_ends(struct tcp *t, struct tcp_conn *c)
+{
+	if (c->flags & TCPF_RECOVERY)
+		c->cc.ops->on_recovered(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	c->flags &= ~(uint32_t)(TCPF_RECOVERY | TCPF_LOSS);
+	c->rtx.dup_bytes = 0;
+}
+
+/* RFC 6582 §3.2 step 3: a partial acknowledgment means that the next segment is lost too. */
+static void partial_ack(struct tcp_conn *c, uint32_t acked)
+{
+	uint32_t deflate = acked > c->snd.mss ? acked - c->snd.mss : 0;
+
+	c->rtx.dup_bytes -= MIN(c->rtx.dup_bytes, deflate);
+	if (c->flags & TCPF_RECOVERY && c->rtx.sent.head)
+		mark_lost(c, c->rtx.sent.head);
+}
+
+/* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
+void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	struct cc_ack ack = {.now = t->core->now, .acked = s->ack - c->snd.una,
+			     .inflight = c->snd.nxt - c->snd.una};
+	uint32_t lent = free_acked(t, c, s->ack, &ack.rtt);
+
+	ack.app_limited = ack.inflight + c->snd.mss <= c->cc.cwnd / 2 + c->cc.cwnd / 4;
+	tcp_snd_acked(t, c, s->ack, lent);
+	c->rtx.dupacks = c->rtx.retries = c->rtx.probes = 0;
+	if (unlikely(!ack.rtt))
+		ack.rtt = echoed_rtt(t, c, s);
+	if (likely(ack.rtt)) {
+		tcp_rtx_sample(t, c, ack.rtt);
+		/* RFC 6298 §5: Karn keeps the backed-off RTO until a sample is sure */
+		c->rtx.backoff = 0;
+	}
+	if (unlikely(c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
+		if (seq_ge(s->ack, c->rtx.recover))
+			recovery_ends(t, c);
+		else
+			partial_ack(c, ack.acked);
+	} else {
+		c->rtx.dup_bytes = 0;
+	}
+	ack.in_recovery = c->flags & TCPF_RECOVERY;
+	c->cc.ops->on_ack(&c->cc, &ack);
+	if (c->snd.una == c->snd.nxt)
+		c->timer.rtx_at = NSEC_NEVER;	/* RFC 6298 §5.2 */
+	else
+		timer_on(t, c);			/* §5.3 */
+}
+
+/* RFC 5681 §3.2: the same ACK again while data is outstanding. */
+void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
+{
+	uint32_t out = c->snd.nxt - c->snd.una;
+
+	if (c->flags & TCPF_PROBING && !(c->flags & TCPF_ORPHAN))
+		c->rtx.probes = 0;	/* the peer is there and says: not yet */
+	if (!c->rtx.sent.head || c->flags & (TCPF_PROBING | TCPF_LOSS))
+		return;
+	c->rtx.dup_bytes = MIN(c->rtx.dup_bytes + c->snd.mss, out);
+	/* limited transmit (RFC 3042), or room that recovery made */
+	tcp_want_output(t, c);
+	if (c->rtx.dupacks < UINT8_MAX)
+		c->rtx.dupacks++;
+	if (c->rtx.dupacks != DUPACK_THRESHOLD || c->flags & TCPF_RECOVERY)
+		return;
+	if (seq_le(c->snd.una, c->rtx.recover) && c->rtx.recover != c->iss)
+		return;			/* RFC 6582 §3.2 step 1: the old window's duplicates */
+	c->flags |= TCPF_RECOVERY;
+	c->rtx.recover = c->snd.nxt;
+	c->cc.ops->on_loss(&c->cc, out, t->core->now);
+	mark_lost(c, c->rtx.sent.head);
+	t->n.fast_retransmits++;
+}
+
+/* The window opened with a probe's byte outstanding: the receiver has thrown it away. */
+void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)TCPF_PROBING;
+	c->rtx.probes = c->rtx.backoff = 0;
+	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
+		mark_lost(c, p);
+	c->timer.rtx_at = NSEC_NEVER;
+	if (c->snd.una != c->snd.nxt)
+		timer_on(t, c);
+	tcp_want_output(t, c);
+}
+
+/* RFC 6298 §5.4-5.7 */
+static void rto(struct tcp *t, struct tcp_conn *c)
+{
+	uint8_t limit = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED
+				? t->config.syn_retries
+				: t->config.data_retries;
+
+	if (c->rtx.retries >= limit) {
+		core_count_drop(t->core, DROP_TCP_TIMEOUT, NULL);
+		tcp_conn_fail(t, c, E_TIMEDOUT);
+		return;
+	}
+	c->rtx.retries++;
+	c->rto_fired++;
+	t->n.rto_fired++;
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
+		c->rtx.backoff++;
+		c->retrans_segs++;
+		t->n.retrans_segs++;
+		tcp_open_send_syn(t, c);
+		timer_on(t, c);
+		return;
+	}
+	if (c->rtx.sent.head) {
+		if (!(c->flags & TCPF_LOSS))	/* RFC 5681 §3.1: ssthresh once for a window */
+			c->cc.ops->on_rto(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+		else
+			c->cc.cwnd = c->cc.mss;
+		c->flags = (c->flags & ~(uint32_t)TCPF_RECOVERY) | TCPF_LOSS;
+		c->rtx.recover = c->snd.nxt;
+		c->rtx.dup_bytes = c->rtx.dupacks = 0;
+		for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
+			mark_lost(c, p);
+	} else {
+		tcp_output_fin_again(t, c);
+	}
+	c->rtx.backoff++;
+	timer_on(t, c);
+	tcp_want_output(t, c);
+}
+
+/* RFC 9293 §3.8.6.1: the window is closed; one byte asks whether it still is.  Answered probes
+ * never time a connection out (RFC 1122 §4.2.2.17), unanswered ones do, as any retransmission. */
+static void persist(struct tcp *t, struct tcp_conn *c)
+{
+	if (c->rtx.probes >= t->config.data_retries) {
+		core_count_drop(t->core, DROP_TCP_TIMEOUT, NULL);
+		tcp_conn_fail(t, c, E_TIMEDOUT);
+		return;
+	}
+	if (c->rtx.sent.head)
+		tcp_output_entry(t, c, c->rtx.sent.head);
+	else if (!tcp_output_probe(t, c))
+		return;			/* nothing to say any more */
+	c->rtx.probes++;
+	c->flags |= TCPF_PROBING;
+	t->n.zero_window_probes++;
+	c->rtx.backoff += c->rtx.backoff < 20;
+	timer_on(t, c);
+}
+
+/* Nothing is outstanding and something waits: for memory, or for a window worth a segment. */
+static void stuck(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_output(t, c);
+	if (c->snd.una == c->snd.nxt && c->snd.unsent.head && c->state != TCP_CLOSED)
+		persist(t, c);
+}
+
+void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c)
+{
+	if (tcp_synchronized((enum tcp_state)c->state) && c->snd.wnd == 0 &&
+	    (c->rtx.sent.head || c->snd.unsent.head))
+		persist(t, c);
+	else if (c->snd.una != c->snd.nxt)
+		rto(t, c);
+	else if (c->snd.unsent.head)
+		stuck(t, c);
+}
+
+void tcp_rtx_free(struct tcp_conn *c)
+{
+	while (c->rtx.sent.head) {
+		struct pkt *p = c->rtx.sent.head;
+
+		c->rtx.sent.head = tcp_tx(p)->link;
+		pkt_put(p);
+	}
+	c->rtx.sent.tail = c->rtx.hint = NULL;
+	c->rtx.lost_bytes = 0;
+}
