@@ -403,8 +403,10 @@ static enum drop take_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		return DROP_TCP_DATA_AFTER_CLOSE;
 	}
 	if (s->seq != c->rcv.nxt) {
-		tcp_ack_now(t, c);	/* RFC 5681 §4.2: a duplicate ACK at once */
-		return tcp_reass_insert(t, c, s);
+		enum drop why = tcp_reass_insert(t, c, s);
+
+		tcp_output_ack(t, c);	/* RFC 5681 §4.2: one duplicate ACK for each, at once */
+		return why;
 	}
 	if (s->len) {
 		rcv_queue(t, c, s->p);

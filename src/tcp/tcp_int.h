@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_seq.h"
+#include "wire/ipv4.h"
 #include "wire/tcp.h"
 
 enum tcp_conn_flags {

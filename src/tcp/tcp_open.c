@@ -229,7 +229,6 @@ static enum drop passive_open(struct tcp *t, struct tcp_listener *l, struct tcp_
 	tcp_rcv_buffers(c, t->config.rcvbuf, rcv_wscale(t));
 	tcp_snd_options(t, c, s->h);
 	tcp_rcv_init(t, c, s->h);
-	tcp_snd_window(t, c, s);
 	tcp_set_state(t, c, TCP_SYN_RECEIVED);
 	t->n.passive_opens++;
 	tcp_open_send_syn(t, c);
@@ -326,7 +325,6 @@ enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *
 		return ack ? DROP_TCP_SEQ : DROP_TCP_NO_ACK;
 	tcp_snd_options(t, c, s->h);
 	tcp_rcv_init(t, c, s->h);
-	tcp_snd_window(t, c, s);
 	if (ack) {
 		tcp_open_established(t, c, s);
 		tcp_ack_now(t, c);

@@ -31,7 +31,7 @@ void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
 	cc_init(&c->cc, t->config.cc, mss);
 }
 
-/* The peer's SYN told what it can do. */
+/* The peer's SYN told what it can do and take. */
 void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h)
 {
 	if (h->opts & WIRE_TCP_OPT_TS && t->config.timestamps)
@@ -41,6 +41,9 @@ void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h
 		c->snd.wscale = MIN(h->wscale, TCP_WSCALE_MAX);
 	}
 	tcp_snd_set_mss(t, c, h->opts & WIRE_TCP_OPT_MSS ? h->mss : TCP_MSS_DEFAULT);
+	c->snd.wnd = c->snd.wnd_max = h->wnd;	/* never scaled, RFC 7323 §2.2 */
+	c->snd.wl1 = h->seq;
+	c->snd.wl2 = h->ack;
 }
 
 void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c)
