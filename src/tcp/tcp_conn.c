@@ -16,7 +16,7 @@ const struct tcp_config tcp_config_default = {
 	.rcv_wnd_initial = 64u << 10,
 	.backlog = 128,
 	/* RFC 6298 §2.4 says SHOULD be 1 s; 200 ms, as Linux and others:
-	 * docs/adr/0001-rto-min.md. */
+	 * docs/adr/0002-rto-min.md. */
 	.rto_min = MSEC(200),
 	.rto_max = SEC(120),
 	.rto_initial = SEC(1),

@@ -1,6 +1,6 @@
 /* Which connection a segment belongs to: the four-tuple table and the listeners.
  *
- * The hash is keyed, so that a peer can't aim at a bucket (docs/design: demultiplexing).
+ * The hash is keyed, so that a peer can't aim at a bucket.
  * Mapped IPv4 addresses take the short way. */
 #include "tcp/tcp_int.h"
 
