@@ -1,0 +1,50 @@
+/* What include/leat/ring.h promises, but for leat_submit(): completions, the poll, buffers, facts. */
+#include "base/err.h"
+#include "ring/ring.h"
+
+unsigned leat_cq_peek(struct leat_ring *ring, const struct leat_cqe **cqe)
+{
+	const struct socks *s = &ring->socks;
+	uint32_t at = s->cq_head & s->cq_mask, n = s->cq_tail - s->cq_head;
+
+	*cqe = &s->cqes[at];
+	return MIN(n, s->cq_mask + 1 - at);
+}
+
+void leat_cq_advance(struct leat_ring *ring, unsigned n)
+{
+	sock_cq_advance(&ring->socks, n);
+}
+
+uint64_t leat_poll(struct leat_ring *ring)
+{
+	return net_poll(ring->net, ring->now(ring->now_ctx));
+}
+
+static uint32_t number_of(const struct leat_cqe *cqe)
+{
+	return cqe->flags & LEAT_CQE_F_BUFFER ? cqe->flags >> LEAT_CQE_BUFFER_SHIFT : UINT32_MAX;
+}
+
+const void *leat_buf_ptr(struct leat_ring *ring, const struct leat_cqe *cqe)
+{
+	const struct pool *pool = &ring->net->pool;
+	uint32_t number = number_of(cqe);
+
+	return likely(number < pool->frames + pool->bare) ? pool->pkts[number].data : NULL;
+}
+
+void leat_buf_put(struct leat_ring *ring, const struct leat_cqe *cqe)
+{
+	sock_buf_put(&ring->socks, number_of(cqe));
+}
+
+void leat_buf_from(struct leat_ring *ring, const struct leat_cqe *cqe, struct leat_addr *from)
+{
+	sock_buf_from(&ring->socks, number_of(cqe), from);
+}
+
+int leat_conn_info(struct leat_ring *ring, int fd, struct leat_conn_info *out)
+{
+	return sock_info(&ring->socks, fd, out);
+}

@@ -1,0 +1,77 @@
+/* leat_submit(): the table of opcodes.
+ *
+ * A row names who does it and which flags it understands; anything else in a flag field is refused
+ * before anything happens, so that a later meaning of a bit never changes what a program does. */
+#include "base/err.h"
+#include "ring/ring.h"
+
+#define SKIP LEAT_SQE_CQE_SKIP_SUCCESS
+#define NOSIGNAL 0x4000u	/* MSG_NOSIGNAL: what we do anyway */
+#define SEND_FLAGS (LEAT_MSG_MORE | NOSIGNAL)
+
+struct row {
+	int (*run)(struct socks *s, const struct leat_sqe *sqe);
+	uint32_t op_flags;
+	uint16_t ioprio;
+	uint8_t flags;
+};
+
+static int nop(struct socks *s, const struct leat_sqe *sqe)
+{
+	return 0;
+}
+
+static const struct row rows[LEAT_OP_N] = {
+	[LEAT_OP_NOP] = {nop, 0, 0, SKIP},
+	[LEAT_OP_SOCKET] = {sock_socket, 0, 0, SKIP},
+	[LEAT_OP_BIND] = {sock_bind, 0, 0, SKIP},
+	[LEAT_OP_LISTEN] = {sock_listen, 0, 0, SKIP},
+	[LEAT_OP_ACCEPT] = {sock_accept, 0, LEAT_ACCEPT_MULTISHOT, SKIP},
+	[LEAT_OP_CONNECT] = {sock_connect, 0, 0, SKIP},
+	[LEAT_OP_RECV] = {sock_recv, 0, LEAT_RECV_MULTISHOT, SKIP},
+	[LEAT_OP_SEND] = {sock_send, SEND_FLAGS, 0, SKIP},
+	[LEAT_OP_SEND_ZC] = {sock_send_zc, SEND_FLAGS, 0, 0},
+	[LEAT_OP_SENDTO] = {sock_sendto, SEND_FLAGS, 0, SKIP},
+	[LEAT_OP_SHUTDOWN] = {sock_shutdown, 0, 0, SKIP},
+	[LEAT_OP_CLOSE] = {sock_close, 0, 0, SKIP},
+	[LEAT_OP_POLL_ADD] = {sock_poll_add, UINT32_MAX, 0, SKIP},
+	[LEAT_OP_POLL_REMOVE] = {sock_poll_remove, 0, 0, SKIP},
+	[LEAT_OP_TIMEOUT] = {ring_timeout, LEAT_TIMEOUT_ABS, 0, SKIP},
+	[LEAT_OP_TIMEOUT_REMOVE] = {ring_timeout_remove, LEAT_TIMEOUT_ABS | LEAT_TIMEOUT_UPDATE, 0,
+				    SKIP},
+	[LEAT_OP_ASYNC_CANCEL] = {sock_cancel, 0, 0, SKIP},
+};
+
+static inline bool understood(const struct leat_sqe *sqe)
+{
+	const struct row *row;
+
+	if (sqe->opcode >= LEAT_OP_N)
+		return false;
+	row = &rows[sqe->opcode];
+	return !((sqe->op_flags & ~row->op_flags) | (uint32_t)(sqe->ioprio & ~row->ioprio) |
+		 (uint32_t)(sqe->flags & ~row->flags));
+}
+
+static COLD int busy(struct socks *s)
+{
+	s->n.busy++;
+	return -E_BUSY;
+}
+
+int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe)
+{
+	struct socks *s = &ring->socks;
+	int res = -E_INVAL;
+
+	if (unlikely(sock_cq_room(s) == 0))
+		return busy(s);
+	if (likely(understood(sqe)))
+		res = rows[sqe->opcode].run(s, sqe);
+	if (res == SOCK_PARKED)
+		return 0;
+	if (unlikely(res == SOCK_BUSY))
+		return busy(s);
+	sock_cq_answer(s, sqe, res);
+	return 0;
+}

@@ -1,0 +1,229 @@
+/* Sockets: what a descriptor of the door names, and the operations on it, over tcp and udp.
+ *
+ * An operation that can finish at once does so inside the call and returns its result.  One that
+ * must wait is *parked*: it takes a struct sock_op from a pool and stands on a queue of its socket
+ * until an event of tcp or udp finishes it.  Finished operations become completions (struct
+ * leat_cqe) in a ring of bounded size; one that finds the ring full keeps its result in its own
+ * sock_op and stands in the backlog, so that no completion is ever lost and order is kept.
+ * Multishot receives leave bytes where they are (in tcp, within its window) while the ring is half
+ * full.
+ *
+ * Not here: what is submitted how (ring/), time-outs (ring/), descriptors of an operating system.
+ *
+ * Always: a socket without pending operations owns 32 bytes here and nothing else; the backlog is
+ * empty unless the completion ring is full; every parked operation is on exactly one queue and can
+ * be found by its user_data.  Nothing is allocated after sock_init().  One thread. */
+#ifndef SOCK_SOCK_H
+#define SOCK_SOCK_H
+
+#include "leat/ring.h"
+
+#include "base/list.h"
+#include "net/net.h"
+
+struct sock_config {
+	uint32_t sockets;	/* descriptors at once; SOCK_MAX */
+	uint32_t dgrams;	/* how many of them may be UDP */
+	uint32_t ops;		/* operations parked at once, time-outs and lent memory included */
+	uint32_t completions;	/* entries of the completion ring: a power of two, SOCK_CQ_MIN */
+};
+
+#define SOCK_MAX ((1u << 22) - 1)
+#define SOCK_CQ_MIN 16u
+#define SOCK_GENS 256u		/* lives of a slot before a descriptor's number returns */
+#define SOCK_LEN_MAX 0x7ffff000u	/* bytes of one operation; more is done in part, as read(2) */
+
+enum sock_kind { SOCK_FREE, SOCK_STREAM, SOCK_CONN, SOCK_LISTENER, SOCK_DGRAM };
+
+enum sock_flags {
+	SOCKF_BOUND = 1 << 0,		/* SOCK_STREAM: local and lport are set */
+	SOCKF_CONNECTING = 1 << 1,	/* the SYN is out, no answer yet */
+	SOCKF_CORKED = 1 << 2,		/* the last send said LEAT_MSG_MORE */
+	SOCKF_ERR_TOLD = 1 << 3,	/* somebody got the connection's error; now it reads as EOF */
+	SOCKF_RD_SHUT = 1 << 4,
+	SOCKF_WR_SHUT = 1 << 5,
+};
+
+/* Queues are circular lists of sock_op through indices: the field is the first one's, 0 is none. */
+struct sock {
+	union {
+		struct {
+			union {
+				struct tcp_conn *conn;		/* SOCK_CONN */
+				struct tcp_listener *listener;	/* SOCK_LISTENER */
+				struct udp_sock *udp;		/* SOCK_DGRAM */
+				uint32_t next_free;		/* SOCK_FREE */
+			};
+			uint32_t rx;	/* RECV or ACCEPT in order */
+			uint32_t tx;	/* CONNECT, SEND, SEND_ZC, SHUTDOWN in order */
+		};
+		struct addr local;	/* SOCK_STREAM, which never has anything pending */
+	};
+	uint32_t polls;		/* POLL_ADD */
+	uint32_t spare;		/* whose ring it answers to, once there is more than one */
+	uint16_t lport;
+	uint8_t kind;		/* enum sock_kind */
+	uint8_t flags;		/* enum sock_flags */
+	uint8_t gen;		/* of the descriptor; changes when the slot is freed */
+	uint8_t pad[3];
+};
+static_assert(sizeof(struct sock) == 32, "a million idle connections");
+
+enum sock_queue { SOCK_Q_NONE, SOCK_Q_RX, SOCK_Q_TX, SOCK_Q_POLL, SOCK_Q_TIMER, SOCK_Q_BACKLOG };
+
+enum sock_op_flags {
+	SOCK_OP_SKIP = 1 << 0,		/* LEAT_SQE_CQE_SKIP_SUCCESS */
+	SOCK_OP_MULTI = 1 << 1,
+	SOCK_OP_MORE = 1 << 2,		/* LEAT_MSG_MORE */
+	SOCK_OP_HASHED = 1 << 3,	/* can be found by user_data */
+	SOCK_OP_LENT = 1 << 4,		/* its first completion is out: only the NOTIF is to come */
+	SOCK_OP_LEND_BACK = 1 << 5,	/* the NOTIF follows the completion that waits for room */
+};
+
+/* A pending operation: one cache line. */
+struct sock_op {
+	uint64_t user_data;
+	uint32_t next, prev;	/* of its queue */
+	uint32_t hash_next, hash_prev;
+	uint32_t sock;		/* index, 0: none */
+	uint8_t opcode, flags, queue, pad;
+	union {
+		struct {
+			struct list stall;	/* on socks->stalled: waits for room, not for bytes */
+			union {
+				uint8_t *to;
+				uint64_t cookie;	/* multishot: tcp_conn_cookie() */
+			};
+			uint32_t len;
+		} rx;
+		struct {
+			union {
+				struct list stall;	/* SEND: waits for memory */
+				struct lend lend;	/* SEND_ZC; one reference is its own */
+			};
+			const uint8_t *from;
+			uint32_t len, done;
+		} tx;
+		struct {
+			uint64_t keep[2];	/* tx.lend stays alive */
+			int32_t res;
+			uint32_t cqe_flags;
+		} done;			/* SOCK_Q_BACKLOG */
+		uint32_t poll_mask, shutdown_how;
+		struct wheel_node timer;
+	};
+};
+static_assert(sizeof(struct sock_op) == 64, "one cache line");
+static_assert(offsetof(struct sock_op, rx.stall) == offsetof(struct sock_op, tx.stall), "one list");
+
+struct sock_counters {
+	uint64_t bad_puts;	/* leat_buf_put() of what was not handed out */
+	uint64_t stalls;	/* an operation waited for room in the ring, a socket or memory */
+	uint64_t backlogged;	/* completions that waited for room */
+	uint64_t busy;		/* submissions refused with -EBUSY */
+};
+
+struct socks {
+	struct leat_cqe *cqes;
+	uint32_t cq_head, cq_tail, cq_mask;
+	uint32_t fd_mask, fd_bits;
+	uint32_t ops_free;	/* a stack through `next`, 0: none */
+	struct sock *all;	/* [0] is never used: no descriptor is 0 */
+	struct sock_op *ops;	/* [0] is never used */
+	struct net *net;
+	struct list stalled;	/* operations that wait for room here, by rx.stall or tx.stall */
+	uint32_t backlog;	/* a queue of finished operations */
+	uint32_t sockets, socks_used;
+	uint32_t free_first, free_last;	/* sockets; first in, first out: numbers return late */
+	uint32_t ops_max, ops_used;
+	uint32_t *op_hash;	/* first of each chain */
+	uint32_t op_hash_shift;
+	struct udp_sock *udps;
+	struct list udps_free;	/* by ready_node */
+	struct sock_config config;
+	struct sock_counters n;
+};
+
+size_t sock_bytes(const struct sock_config *config, const char **why);
+/* `mem`: zeroed, cache aligned, sock_bytes() long; it lives until net_fini(). */
+void sock_init(struct socks *s, const struct sock_config *config, struct net *net, void *mem);
+/* Resets every connection, forgets every operation, takes back every buffer. */
+void sock_fini(struct socks *s);
+void sock_check(const struct socks *s);
+
+/* After each poll's input: what tcp and udp say became ready.  For net->drain. */
+void sock_drain(struct socks *s);
+
+/* ---- operations: each answers one submission.  Returns the result, or one of these two. */
+#define SOCK_PARKED INT32_MIN		/* it completes later */
+#define SOCK_BUSY (INT32_MIN + 1)	/* no sock_op free: nothing happened */
+
+int sock_socket(struct socks *s, const struct leat_sqe *sqe);
+int sock_bind(struct socks *s, const struct leat_sqe *sqe);
+int sock_listen(struct socks *s, const struct leat_sqe *sqe);
+int sock_accept(struct socks *s, const struct leat_sqe *sqe);
+int sock_connect(struct socks *s, const struct leat_sqe *sqe);
+int sock_recv(struct socks *s, const struct leat_sqe *sqe);
+int sock_send(struct socks *s, const struct leat_sqe *sqe);
+int sock_send_zc(struct socks *s, const struct leat_sqe *sqe);
+int sock_sendto(struct socks *s, const struct leat_sqe *sqe);
+int sock_shutdown(struct socks *s, const struct leat_sqe *sqe);
+int sock_close(struct socks *s, const struct leat_sqe *sqe);
+int sock_poll_add(struct socks *s, const struct leat_sqe *sqe);
+int sock_poll_remove(struct socks *s, const struct leat_sqe *sqe);
+int sock_cancel(struct socks *s, const struct leat_sqe *sqe);
+int sock_info(struct socks *s, int32_t fd, struct leat_conn_info *out);
+
+/* ---- pending operations */
+
+/* A new one for `sqe` at the end of a queue (of `k`, unless it is SOCK_Q_TIMER), or NULL. */
+struct sock_op *sock_op_new(struct socks *s, const struct leat_sqe *sqe, struct sock *k,
+			    enum sock_queue queue);
+
+/* A pending one of this opcode (LEAT_OP_N: any), or NULL. */
+struct sock_op *sock_op_find(struct socks *s, uint64_t user_data, unsigned opcode);
+
+/* Takes it off its queue and answers; it is gone, or waits in the backlog, afterwards. */
+void sock_op_finish(struct socks *s, struct sock_op *op, int32_t res, uint32_t cqe_flags);
+
+/* ---- completions */
+
+static inline uint32_t sock_cq_room(const struct socks *s)
+{
+	return s->cq_mask + 1 - (s->cq_tail - s->cq_head);
+}
+
+/* Can an operation that finishes others first be answered itself whatever happens?  Of two others
+ * that are answered directly at most one keeps its sock_op (its memory is still lent). */
+static inline bool sock_op_spare(const struct socks *s)
+{
+	return s->ops_free || sock_cq_room(s) >= 2;
+}
+
+/* May a multishot post?  Half of the ring is kept for answers to what its completions bring about. */
+static inline bool sock_cq_open(const struct socks *s)
+{
+	return s->cq_tail - s->cq_head <= s->cq_mask >> 1;
+}
+
+/* The caller knows that there is room. */
+static inline void sock_cq_put(struct socks *s, uint64_t user_data, int32_t res, uint32_t flags)
+{
+	struct leat_cqe *e = &s->cqes[s->cq_tail++ & s->cq_mask];
+
+	e->user_data = user_data;
+	e->res = res;
+	e->flags = flags;
+}
+
+/* The answer to a submission that was not parked; there is room, or sock_op_spare() held. */
+void sock_cq_answer(struct socks *s, const struct leat_sqe *sqe, int32_t res);
+
+/* `n` completions were taken: lets the backlog and stalled multishots in. */
+void sock_cq_advance(struct socks *s, uint32_t n);
+
+/* ---- buffers handed out */
+void sock_buf_put(struct socks *s, uint32_t number);
+void sock_buf_from(const struct socks *s, uint32_t number, struct leat_addr *from);
+
+#endif

@@ -1,0 +1,79 @@
+/* After each poll's input: what tcp and udp say became ready finishes what waits for it.
+ *
+ * The lower layers only keep lists; this is where they are read. */
+#include "sock/sock_int.h"
+
+static void conn_event(struct socks *s, struct tcp_conn *c, unsigned bits)
+{
+	struct sock *k = tcp_owner(c);
+
+	assert(k != NULL && k->kind == SOCK_CONN && k->conn == c);
+	if (unlikely(k->flags & SOCKF_CONNECTING)) {
+		if (bits & TCP_READY_CONNECTED) {
+			sock_stream_connected(s, k);
+			bits = ~0u;
+		} else if (bits & TCP_READY_ERROR) {
+			sock_stream_connect_failed(s, k);
+			return;
+		} else {
+			return;
+		}
+	}
+	if (k->rx && bits & (TCP_READY_READABLE | TCP_READY_EOF | TCP_READY_ERROR))
+		sock_stream_rx(s, k, bits);
+	if (k->tx && bits & (TCP_READY_WRITABLE | TCP_READY_ERROR))
+		sock_stream_tx(s, k);
+	if (k->polls)
+		sock_poll_run(s, k);
+}
+
+static void udp_events(struct socks *s)
+{
+	struct udp_sock *u;
+	unsigned bits;
+
+	while ((u = udp_ready_sock(&s->net->udp, &bits))) {
+		struct sock *k = u->owner;
+
+		if (k->rx)
+			sock_dgram_rx(s, k);
+		if (k->polls)
+			sock_poll_run(s, k);
+	}
+}
+
+static void lends_back(struct socks *s)
+{
+	struct pool *pool = &s->net->pool;
+
+	while (pool->returned) {
+		struct lend *lend = pool->returned;
+
+		pool->returned = lend->next;
+		sock_op_lend_back(s, container_of(lend, struct sock_op, tx.lend));
+	}
+}
+
+void sock_drain(struct socks *s)
+{
+	struct tcp *t = &s->net->tcp;
+	struct tcp_listener *l;
+	struct tcp_conn *c;
+	unsigned bits;
+
+	while ((c = tcp_ready_conn(t, &bits)))
+		conn_event(s, c, bits);
+	while (unlikely((l = tcp_ready_listener(t)) != NULL)) {
+		struct sock *k = tcp_listener_owner(l);
+
+		sock_listener_rx(s, k);
+		if (k->polls)
+			sock_poll_run(s, k);
+	}
+	if (unlikely(!list_empty(&s->net->udp.ready)))
+		udp_events(s);
+	if (unlikely(s->net->pool.returned != NULL))
+		lends_back(s);
+	if (unlikely(!list_empty(&s->stalled)))
+		sock_op_retry_stalled(s);
+}

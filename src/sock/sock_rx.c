@@ -1,0 +1,168 @@
+/* RECV of streams: bytes out of tcp's receive queue, copied or handed over.
+ *
+ * Single: copies what there is into the user's memory.  Multishot: each piece of a received packet
+ * becomes a completion with a buffer; its bytes stay charged to the connection's receive window
+ * until the buffer is given back (sock_buf.c).  Nothing is taken out of tcp's queue that cannot be
+ * delivered, so a slow reader closes its peer's window and costs nobody else anything. */
+#include "sock/sock_int.h"
+
+/* The connection's error, told once, as SO_ERROR; negative, 0: none or told. */
+int sock_error_take(struct sock *k)
+{
+	int err = tcp_error(k->conn);
+
+	if (err == 0 || k->flags & SOCKF_ERR_TOLD)
+		return 0;
+	k->flags |= SOCKF_ERR_TOLD;
+	return -err;
+}
+
+/* No byte will come any more (those that are queued have priority). */
+bool sock_at_eof(const struct sock *k)
+{
+	const uint16_t got_fin = 1u << TCP_CLOSED | 1u << TCP_CLOSE_WAIT | 1u << TCP_CLOSING |
+				 1u << TCP_LAST_ACK | 1u << TCP_TIME_WAIT;
+
+	return k->flags & SOCKF_RD_SHUT || got_fin >> tcp_conn_state(k->conn) & 1;
+}
+
+/* Nothing is queued: the result that this means, or SOCK_PARKED. */
+static int nothing_queued(struct sock *k)
+{
+	int err = sock_error_take(k);
+
+	if (err)
+		return err;
+	return sock_at_eof(k) ? 0 : SOCK_PARKED;
+}
+
+/* Copies up to `len` bytes; what remains of a packet goes back. */
+static uint32_t copy_out(struct socks *s, struct sock *k, uint8_t *to, uint32_t len)
+{
+	struct tcp *t = &s->net->tcp;
+	uint32_t got = 0, n;
+	struct pkt *p;
+
+	while (got < len && (p = tcp_recv(t, k->conn))) {
+		n = pkt_read(p, 0, to + got, len - got);
+		got += n;
+		if (likely(n == p->total))
+			pkt_put(p);
+		else
+			tcp_unrecv(t, k->conn, pkt_trim_front(p, n));
+	}
+	if (got)
+		tcp_recv_done(t, k->conn, got);
+	return got;
+}
+
+static uint32_t nonempty(const struct sock *k)
+{
+	return tcp_recv_queued(k->conn) ? LEAT_CQE_F_SOCK_NONEMPTY : 0;
+}
+
+/* True when the operation is finished. */
+static bool recv_one(struct socks *s, struct sock *k, struct sock_op *op)
+{
+	int res = (int)copy_out(s, k, op->rx.to, op->rx.len);
+
+	if (res == 0)
+		res = nothing_queued(k);
+	if (res == SOCK_PARKED)
+		return false;
+	sock_op_finish(s, op, res, nonempty(k));
+	return true;
+}
+
+/* True when the operation is finished: end of file or error. */
+static bool recv_multi(struct socks *s, struct sock *k, struct sock_op *op, unsigned bits)
+{
+	struct tcp *t = &s->net->tcp;
+	struct pkt *p, *rest;
+	int res;
+
+	for (;;) {
+		if (unlikely(!sock_cq_open(s))) {
+			sock_op_stall(s, op);
+			return false;
+		}
+		p = tcp_recv(t, k->conn);
+		if (!p)
+			break;
+		if (likely(!p->frag)) {
+			sock_buf_hand_one(s, p, op->rx.cookie, op->user_data, 0);
+		} else if (!sock_buf_hand(s, p, op->rx.cookie, op->user_data, 0, &rest)) {
+			tcp_unrecv(t, k->conn, rest);
+			sock_op_stall(s, op);
+			return false;
+		}
+	}
+	if (likely(!(bits & (TCP_READY_EOF | TCP_READY_ERROR))))
+		return false;
+	res = nothing_queued(k);
+	if (res == SOCK_PARKED)
+		return false;
+	sock_op_finish(s, op, res, 0);
+	return true;
+}
+
+/* Serves the receives of a connection in order.  `bits` (enum tcp_ready) are what is known to have
+ * happened; an operation that is new has everything to learn: ~0. */
+void sock_stream_rx(struct socks *s, struct sock *k, unsigned bits)
+{
+	while (k->rx) {
+		struct sock_op *op = &s->ops[k->rx];
+
+		if (likely(op->flags & SOCK_OP_MULTI)) {
+			if (!recv_multi(s, k, op, bits))
+				return;
+		} else if (!recv_one(s, k, op)) {
+			return;
+		}
+		bits = ~0u;
+	}
+}
+
+static int recv_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	struct sock_op *op = sock_op_new(s, sqe, k, SOCK_Q_RX);
+
+	if (!op)
+		return SOCK_BUSY;
+	if (sqe->ioprio & LEAT_RECV_MULTISHOT) {
+		op->flags |= SOCK_OP_MULTI;
+		op->rx.cookie = tcp_conn_cookie(&s->net->tcp, k->conn);
+	} else {
+		op->rx.to = (uint8_t *)sqe->addr;
+		op->rx.len = MIN(sqe->len, SOCK_LEN_MAX);
+	}
+	if (k->rx == sock_op_index(s, op) && !(k->flags & SOCKF_CONNECTING))
+		sock_stream_rx(s, k, ~0u);
+	return SOCK_PARKED;
+}
+
+int sock_recv(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	bool multi = sqe->ioprio & LEAT_RECV_MULTISHOT;
+	int res;
+
+	if (!k)
+		return -E_BADF;
+	if (multi && sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS)
+		return -E_INVAL;
+	if (!multi && !sqe->addr && sqe->len)
+		return -E_FAULT;
+	if (k->kind == SOCK_DGRAM)
+		return sock_dgram_recv(s, k, sqe);
+	if (k->kind != SOCK_CONN)
+		return -E_NOTCONN;
+	if (multi || k->rx || k->flags & SOCKF_CONNECTING)
+		return recv_park(s, k, sqe);
+	if (sqe->len == 0)
+		return 0;
+	res = (int)copy_out(s, k, (uint8_t *)sqe->addr, MIN(sqe->len, SOCK_LEN_MAX));
+	if (res == 0)
+		res = nothing_queued(k);
+	return res == SOCK_PARKED ? recv_park(s, k, sqe) : res;
+}

@@ -1,0 +1,356 @@
+/* CONNECT, SEND, SEND_ZC and SHUTDOWN of streams: what goes out, in the order of submission.
+ *
+ * A SEND that finds room copies and is done, without a sock_op.  One that does not is parked, and
+ * everything that is submitted behind it, a SHUTDOWN included, waits for its turn, so that no byte
+ * overtakes another.  SEND_ZC lends: its memory stands in tcp's queue itself, as long as it likes to
+ * be; only the start of each lend waits for room.
+ *
+ * Always: a parked operation at the head of the queue has asked tcp for TCP_READY_WRITABLE, or is
+ * stalled for want of memory, or the connection is still being made. */
+#include "sock/sock_int.h"
+
+/* tcp refused: its error once, then a broken pipe, as send(2). */
+static int refused(struct sock *k, int res)
+{
+	int err = sock_error_take(k);
+
+	return err ? err : res == -E_NOBUFS ? res : -E_PIPE;
+}
+
+static void set_cork(struct socks *s, struct sock *k, bool on)
+{
+	if (on == !!(k->flags & SOCKF_CORKED))
+		return;
+	k->flags ^= SOCKF_CORKED;
+	tcp_cork(&s->net->tcp, k->conn, on);
+}
+
+/* ---- SEND */
+
+/* Not all was taken.  Room comes with an acknowledgement; memory comes from anywhere. */
+static void await_room(struct socks *s, struct sock *k, struct sock_op *op)
+{
+	if (tcp_send_room(k->conn))
+		sock_op_stall(s, op);
+	else
+		tcp_want_room(&s->net->tcp, k->conn);
+}
+
+/* Result of the operation at the head of the queue, or SOCK_PARKED. */
+static int send_step(struct socks *s, struct sock *k, struct sock_op *op)
+{
+	struct tcp *t = &s->net->tcp;
+	int n = tcp_write(t, k->conn, op->tx.from + op->tx.done, op->tx.len - op->tx.done);
+
+	if (n < 0)
+		return op->tx.done ? (int)op->tx.done : refused(k, n);
+	op->tx.done += (uint32_t)n;
+	if (op->tx.done < op->tx.len) {
+		await_room(s, k, op);
+		return SOCK_PARKED;
+	}
+	set_cork(s, k, op->flags & SOCK_OP_MORE);
+	return (int)op->tx.len;
+}
+
+static struct sock_op *send_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+				 uint32_t done)
+{
+	struct sock_op *op = sock_op_new(s, sqe, k, SOCK_Q_TX);
+
+	if (!op)
+		return NULL;
+	if (op->opcode == LEAT_OP_SEND_ZC)
+		op->tx.lend.refs = 1;
+	else
+		op->opcode = LEAT_OP_SEND;
+	op->tx.from = (const uint8_t *)sqe->addr;
+	op->tx.len = MIN(sqe->len, SOCK_LEN_MAX);
+	op->tx.done = done;
+	if (sqe->op_flags & LEAT_MSG_MORE)
+		op->flags |= SOCK_OP_MORE;
+	return op;
+}
+
+/* Room was not enough for all: the rest waits. */
+static NOINLINE int send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, int n)
+{
+	struct sock_op *op;
+
+	if (n < 0)
+		return refused(k, n);
+	op = send_park(s, k, sqe, (uint32_t)n);
+	if (!op)
+		return n ? n : SOCK_BUSY;
+	await_room(s, k, op);
+	return SOCK_PARKED;
+}
+
+static NOINLINE int send_slow(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	uint32_t len = MIN(sqe->len, SOCK_LEN_MAX);
+	int n;
+
+	if (!sqe->addr && len)
+		return -E_FAULT;
+	if (k->kind == SOCK_DGRAM)
+		return sock_dgram_send(s, k, sqe);
+	if (k->kind != SOCK_CONN || k->flags & SOCKF_WR_SHUT)
+		return -E_PIPE;
+	if (len == 0)
+		return 0;
+	if (k->tx || k->flags & SOCKF_CONNECTING)
+		return send_park(s, k, sqe, 0) ? SOCK_PARKED : SOCK_BUSY;
+	if (!s->ops_free && tcp_send_room(k->conn) < len)
+		return SOCK_BUSY;
+	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, len);
+	if (n != (int)len)
+		return send_rest(s, k, sqe, n);
+	set_cork(s, k, sqe->op_flags & LEAT_MSG_MORE);
+	return n;
+}
+
+int sock_send(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	int n;
+
+	if (unlikely(!k))
+		return -E_BADF;
+	/* What is usual: connected, nothing waits or is out of order, no cork, and there is room. */
+	if (unlikely(k->kind != SOCK_CONN || k->tx | k->flags | sqe->op_flags || !sqe->addr ||
+		     sqe->len - 1 >= SOCK_LEN_MAX || !s->ops_free))
+		return send_slow(s, k, sqe);
+	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, sqe->len);
+	return likely(n == (int)sqe->len) ? n : send_rest(s, k, sqe, n);
+}
+
+int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+
+	if (!k)
+		return -E_BADF;
+	if (k->kind == SOCK_DGRAM || !sqe->addr2)
+		return send_slow(s, k, sqe);
+	return k->kind == SOCK_CONN ? -E_ISCONN : -E_PIPE;
+}
+
+/* ---- SEND_ZC */
+
+static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
+{
+	struct tcp *t = &s->net->tcp;
+
+	while (op->tx.done < op->tx.len) {
+		uint32_t n = MIN(op->tx.len - op->tx.done, SOCK_LEND_MAX);
+		int res = tcp_write(t, k->conn, op->tx.from, 0);
+		struct pkt *p;
+
+		if (res == 0 && tcp_send_room(k->conn) == 0) {
+			tcp_want_room(t, k->conn);
+			return SOCK_PARKED;
+		}
+		if (res == 0) {
+			p = pkt_lent(&s->net->pool, &op->tx.lend, op->tx.from + op->tx.done, n);
+			res = p ? tcp_send(t, k->conn, p) : -E_NOBUFS;
+		}
+		if (res < 0)
+			return op->tx.done ? (int)op->tx.done : refused(k, res);
+		op->tx.done += n;
+	}
+	set_cork(s, k, op->flags & SOCK_OP_MORE);
+	return (int)op->tx.len;
+}
+
+int sock_send_zc(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	struct sock_op *op;
+
+	if (!k)
+		return -E_BADF;
+	if (sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS)
+		return -E_INVAL;
+	if (!sqe->addr && sqe->len)
+		return -E_FAULT;
+	if (k->kind == SOCK_DGRAM)
+		return sock_dgram_send_zc(s, k, sqe);
+	if (k->kind != SOCK_CONN || k->flags & SOCKF_WR_SHUT)
+		return -E_PIPE;
+	op = send_park(s, k, sqe, 0);
+	if (!op)
+		return SOCK_BUSY;
+	if (k->tx == sock_op_index(s, op) && !(k->flags & SOCKF_CONNECTING))
+		sock_stream_tx(s, k);
+	return SOCK_PARKED;
+}
+
+/* ---- SHUTDOWN */
+
+static int shutdown_now(struct socks *s, struct sock *k, uint32_t how)
+{
+	int res = 0;
+
+	if (how != 0) {
+		set_cork(s, k, false);
+		k->flags |= SOCKF_WR_SHUT;
+		res = tcp_shutdown(&s->net->tcp, k->conn) ? -E_NOTCONN : 0;
+	}
+	if (how != 1) {
+		k->flags |= SOCKF_RD_SHUT;
+		sock_stream_rx(s, k, ~0u);
+	}
+	if (k->polls)
+		sock_poll_run(s, k);
+	return res;
+}
+
+int sock_shutdown(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	struct sock_op *op;
+
+	if (!k)
+		return -E_BADF;
+	if (sqe->len > 2)
+		return -E_INVAL;
+	if (k->kind == SOCK_DGRAM)
+		return sock_dgram_shutdown(s, k, sqe->len);
+	if (k->kind != SOCK_CONN || k->flags & SOCKF_CONNECTING)
+		return -E_NOTCONN;
+	if (k->tx && sqe->len != 0) {
+		op = sock_op_new(s, sqe, k, SOCK_Q_TX);
+		if (!op)
+			return SOCK_BUSY;
+		op->shutdown_how = sqe->len;
+		return SOCK_PARKED;
+	}
+	if (!sock_op_spare(s))
+		return SOCK_BUSY;
+	return shutdown_now(s, k, sqe->len);
+}
+
+/* ---- CONNECT */
+
+static int connect_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	return sock_op_new(s, sqe, k, SOCK_Q_TX) ? SOCK_PARKED : SOCK_BUSY;
+}
+
+static bool connect_pending(const struct socks *s, const struct sock *k)
+{
+	return k->tx && s->ops[k->tx].opcode == LEAT_OP_CONNECT;
+}
+
+static int connect_start(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	const struct leat_addr *a = (const struct leat_addr *)sqe->addr;
+	struct tcp *t = &s->net->tcp;
+	struct tcp_conn *c;
+	struct addr to;
+	int err;
+
+	if (!s->ops_free)
+		return SOCK_BUSY;
+	c = tcp_open(t, k);
+	if (!c)
+		return -E_NOBUFS;
+	sock_addr_in(&to, a);
+	err = tcp_connect(t, c, &k->local, k->lport, &to, a->port);
+	if (err) {
+		tcp_abort(t, c);
+		return err;
+	}
+	k->conn = c;
+	k->rx = k->tx = 0;
+	k->kind = SOCK_CONN;
+	k->flags = SOCKF_CONNECTING;
+	return connect_park(s, k, sqe);
+}
+
+int sock_connect(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	const struct leat_addr *a = (const struct leat_addr *)sqe->addr;
+	struct addr to;
+
+	if (!k)
+		return -E_BADF;
+	if (!a)
+		return -E_FAULT;
+	switch ((enum sock_kind)k->kind) {
+	case SOCK_STREAM:
+		return connect_start(s, k, sqe);
+	case SOCK_DGRAM:
+		sock_addr_in(&to, a);
+		return udp_connect(&s->net->udp, k->udp, &to, a->port);
+	case SOCK_CONN:
+		if (!(k->flags & SOCKF_CONNECTING))
+			return -E_ISCONN;
+		/* Its first CONNECT was cancelled, the attempt goes on: wait for it again. */
+		return k->tx ? -E_ALREADY : connect_park(s, k, sqe);
+	case SOCK_LISTENER:
+	case SOCK_FREE:
+		break;
+	}
+	return -E_ISCONN;
+}
+
+void sock_stream_connected(struct socks *s, struct sock *k)
+{
+	k->flags &= (uint8_t)~SOCKF_CONNECTING;
+	if (connect_pending(s, k))
+		sock_op_finish(s, &s->ops[k->tx], 0, 0);
+}
+
+/* The attempt failed.  When somebody could be told, the socket is as new again and may connect anew. */
+void sock_stream_connect_failed(struct socks *s, struct sock *k)
+{
+	k->flags &= (uint8_t)~SOCKF_CONNECTING;
+	if (connect_pending(s, k))
+		sock_op_finish(s, &s->ops[k->tx], sock_error_take(k), 0);
+	while (k->tx)
+		sock_op_finish(s, &s->ops[k->tx], refused(k, -E_PIPE), 0);
+	while (k->rx) {
+		int err = sock_error_take(k);
+
+		sock_op_finish(s, &s->ops[k->rx], err ? err : -E_NOTCONN, 0);
+	}
+	if (k->polls)
+		sock_poll_run(s, k);
+	if (!(k->flags & SOCKF_ERR_TOLD))
+		return;
+	assert(k->polls == 0);	/* a closed connection polls as hung up, which nobody can mask */
+	tcp_close(&s->net->tcp, k->conn);
+	k->local = (struct addr){0};
+	k->flags = 0;
+	k->kind = SOCK_STREAM;
+}
+
+/* ---- the queue */
+
+static int step(struct socks *s, struct sock *k, struct sock_op *op)
+{
+	switch (op->opcode) {
+	case LEAT_OP_SEND_ZC:
+		return zc_step(s, k, op);
+	case LEAT_OP_SHUTDOWN:
+		return shutdown_now(s, k, op->shutdown_how);
+	default:
+		return send_step(s, k, op);
+	}
+}
+
+/* Serves the queue of a connection in order until one must wait. */
+void sock_stream_tx(struct socks *s, struct sock *k)
+{
+	while (k->tx) {
+		struct sock_op *op = &s->ops[k->tx];
+		int res = step(s, k, op);
+
+		if (res == SOCK_PARKED)
+			return;
+		sock_op_finish(s, op, res, 0);
+	}
+}
