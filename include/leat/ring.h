@@ -21,21 +21,25 @@ extern "C" {
 
 struct leat_ring;
 
+/* Descriptors are positive; the number of one that was closed stays invalid for a long while. */
 enum leat_op {
 	LEAT_OP_NOP,
 	LEAT_OP_SOCKET,		/* fd: domain, off: type, len: protocol -> res: descriptor */
 	LEAT_OP_BIND,		/* fd, addr: struct leat_addr * */
 	LEAT_OP_LISTEN,		/* fd, len: backlog */
-	LEAT_OP_ACCEPT,		/* fd, ioprio: LEAT_ACCEPT_MULTISHOT -> res: descriptor */
+	/* fd, ioprio: LEAT_ACCEPT_MULTISHOT -> res: descriptor; waits while none is free */
+	LEAT_OP_ACCEPT,
 	LEAT_OP_CONNECT,	/* fd, addr: struct leat_addr * */
 	/* fd, addr, len; or ioprio: LEAT_RECV_MULTISHOT, buffers handed over */
 	LEAT_OP_RECV,
-	/* fd, addr, len: copied before the call returns; completes when all is taken */
+	/* fd, addr, len: copied; completes when all is taken, until then the memory is in use.
+	 * What is sent on one descriptor leaves in the order of submission. */
 	LEAT_OP_SEND,
 	/* as SEND, memory lent until the second completion (LEAT_CQE_F_NOTIF) */
 	LEAT_OP_SEND_ZC,
 	LEAT_OP_SENDTO,		/* SEND with addr2: struct leat_addr * (datagrams) */
-	LEAT_OP_SHUTDOWN,	/* fd, len: 0 reading, 1 writing, 2 both */
+	/* fd, len: 0 reading, 1 writing (behind the sends that wait), 2 both */
+	LEAT_OP_SHUTDOWN,
 	LEAT_OP_CLOSE,		/* fd: pending operations complete with -ECANCELED first */
 	LEAT_OP_POLL_ADD,	/* fd, op_flags: LEAT_POLL* -> res: events */
 	LEAT_OP_POLL_REMOVE,	/* addr: user_data of a POLL_ADD */
@@ -56,6 +60,7 @@ enum leat_op {
 
 /* sqe.op_flags of SEND: send(2) flags that are honoured */
 #define LEAT_MSG_MORE 0x8000u
+#define LEAT_MSG_NOSIGNAL 0x4000u	/* what we do anyway */
 
 /* sqe.op_flags of TIMEOUT */
 #define LEAT_TIMEOUT_ABS (1u << 0)
@@ -73,6 +78,7 @@ enum leat_op {
 #define LEAT_CQE_F_MORE (1u << 1)	/* more completions will come for this submission */
 #define LEAT_CQE_F_SOCK_NONEMPTY (1u << 2)
 #define LEAT_CQE_F_NOTIF (1u << 3)	/* SEND_ZC: the memory is yours again */
+#define LEAT_CQE_F_PART (1u << 7)	/* the next completion holds more of the same datagram */
 #define LEAT_CQE_BUFFER_SHIFT 8
 
 struct leat_sqe {
@@ -111,21 +117,25 @@ struct leat_addr {
 #define LEAT_SOCK_DGRAM 2
 
 /* Submits one operation.  0, or -EBUSY when every slot for a pending operation is taken or the
- * completion ring could overflow (take completions and submit again); then nothing happened. */
+ * completion ring is full (take completions and submit again); then nothing happened.  No
+ * completion is ever lost: those that find the ring full wait, and multishots pause while it is
+ * half full, so that each of their completions can be answered by a submission. */
 int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe);
 
 /* Completions that wait, oldest first: *cqe points at an array of the returned length (it may be
- * less than all when the ring wraps), valid until leat_cq_advance(). */
+ * less than all when the ring wraps), valid until leat_cq_advance().  Submitting and advancing
+ * may add more: what waits is all taken only when this returns 0. */
 unsigned leat_cq_peek(struct leat_ring *ring, const struct leat_cqe **cqe);
 void leat_cq_advance(struct leat_ring *ring, unsigned n);
 
 /* One round of the stack: receives, runs timers, completes, sends.  Never sleeps.  Returns the
- * moment (of the platform's monotonic clock, ns) by which it must be called again. */
+ * moment (of the platform's monotonic clock, ns) by which it must be called again: earlier, when
+ * something was submitted or a buffer given back since. */
 uint64_t leat_poll(struct leat_ring *ring);
 
 /* The bytes of a buffer that a completion with LEAT_CQE_F_BUFFER handed over: cqe->res of them.
- * leat_buf_put() gives it back (any order, once each); until then it counts against the
- * connection's receive window. */
+ * leat_buf_put() gives it back (any order, once each, also after CLOSE); until then it counts
+ * against the connection's receive window.  Giving back what was not handed out is ignored. */
 const void *leat_buf_ptr(struct leat_ring *ring, const struct leat_cqe *cqe);
 void leat_buf_put(struct leat_ring *ring, const struct leat_cqe *cqe);
 

@@ -33,8 +33,8 @@ size_t ring_direct_bytes(const struct ring_config *config, const char **why);
 void ring_direct_init(struct leat_ring *ring, const struct ring_config *config, struct net *net,
 		      void *mem);
 
-/* Resets every connection and takes back every buffer; no completion comes any more.  What the peers
- * are told leaves with a net_flush() before net_fini(). */
+/* Resets every connection and takes back every buffer; no completion comes any more. What the
+ * peers are told leaves with a net_flush() before net_fini(). */
 void ring_direct_fini(struct leat_ring *ring);
 
 /* What must hold; slow, tests only. */

@@ -1,4 +1,5 @@
-/* What include/leat/ring.h promises, but for leat_submit(): completions, the poll, buffers, facts. */
+/* What include/leat/ring.h promises, but for leat_submit(): completions, the poll, buffers,
+ * facts. */
 #include "base/err.h"
 #include "ring/ring.h"
 

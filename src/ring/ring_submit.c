@@ -6,8 +6,7 @@
 #include "ring/ring.h"
 
 #define SKIP LEAT_SQE_CQE_SKIP_SUCCESS
-#define NOSIGNAL 0x4000u	/* MSG_NOSIGNAL: what we do anyway */
-#define SEND_FLAGS (LEAT_MSG_MORE | NOSIGNAL)
+#define SEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL)
 
 struct row {
 	int (*run)(struct socks *s, const struct leat_sqe *sqe);

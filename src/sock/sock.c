@@ -1,10 +1,13 @@
-/* The table of sockets: memory, descriptors, SOCKET, BIND, LISTEN, CLOSE, facts, and what is believed.
+/* The table of sockets: memory, descriptors, SOCKET, BIND, LISTEN, CLOSE, facts, and what is
+ * believed.
  *
- * A descriptor is the slot's index with the slot's count of lives (modulo SOCK_GENS) above it.  Slots
- * are reused first in, first out, so that a stale descriptor is recognised for a long time. */
+ * A descriptor is the slot's index with the slot's count of lives (modulo SOCK_GENS) above it.
+ * Slots are reused first in, first out, so that a stale descriptor is recognised for a long
+ * time. */
 #include "sock/sock_int.h"
 
 #include "base/fmt.h"
+#include "wire/ipv4.h"
 
 /* ---- memory */
 
@@ -337,7 +340,8 @@ int sock_info(struct socks *s, int32_t fd, struct leat_conn_info *out)
 		conn_info(&s->net->tcp, k->conn, out);
 		return 0;
 	case SOCK_LISTENER:
-		sock_addr_out(&out->local, tcp_listener_addr(k->listener), tcp_listener_port(k->listener));
+		sock_addr_out(&out->local, tcp_listener_addr(k->listener),
+			      tcp_listener_port(k->listener));
 		(void)fmt(out->state, sizeof(out->state), "%s", tcp_state_name(TCP_LISTEN));
 		return 0;
 	case SOCK_DGRAM:

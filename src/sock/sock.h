@@ -25,13 +25,13 @@ struct sock_config {
 	uint32_t sockets;	/* descriptors at once; SOCK_MAX */
 	uint32_t dgrams;	/* how many of them may be UDP */
 	uint32_t ops;		/* operations parked at once, time-outs and lent memory included */
-	uint32_t completions;	/* entries of the completion ring: a power of two, SOCK_CQ_MIN */
+	uint32_t completions;	/* entries of the ring: a power of two, from SOCK_CQ_MIN */
 };
 
 #define SOCK_MAX ((1u << 22) - 1)
 #define SOCK_CQ_MIN 16u
 #define SOCK_GENS 256u		/* lives of a slot before a descriptor's number returns */
-#define SOCK_LEN_MAX 0x7ffff000u	/* bytes of one operation; more is done in part, as read(2) */
+#define SOCK_LEN_MAX 0x7ffff000u	/* bytes of one operation; more is done in part */
 
 enum sock_kind { SOCK_FREE, SOCK_STREAM, SOCK_CONN, SOCK_LISTENER, SOCK_DGRAM };
 
@@ -39,7 +39,7 @@ enum sock_flags {
 	SOCKF_BOUND = 1 << 0,		/* SOCK_STREAM: local and lport are set */
 	SOCKF_CONNECTING = 1 << 1,	/* the SYN is out, no answer yet */
 	SOCKF_CORKED = 1 << 2,		/* the last send said LEAT_MSG_MORE */
-	SOCKF_ERR_TOLD = 1 << 3,	/* somebody got the connection's error; now it reads as EOF */
+	SOCKF_ERR_TOLD = 1 << 3,	/* the error was told once; now it reads as EOF */
 	SOCKF_RD_SHUT = 1 << 4,
 	SOCKF_WR_SHUT = 1 << 5,
 };
@@ -89,7 +89,7 @@ struct sock_op {
 	uint8_t opcode, flags, queue, pad;
 	union {
 		struct {
-			struct list stall;	/* on socks->stalled: waits for room, not for bytes */
+			struct list stall;	/* on socks->stalled: not for bytes, for room */
 			union {
 				uint8_t *to;
 				uint64_t cookie;	/* multishot: tcp_conn_cookie() */
@@ -131,7 +131,7 @@ struct socks {
 	struct sock *all;	/* [0] is never used: no descriptor is 0 */
 	struct sock_op *ops;	/* [0] is never used */
 	struct net *net;
-	struct list stalled;	/* operations that wait for room here, by rx.stall or tx.stall */
+	struct list stalled;	/* operations that wait for room here, by rx.stall */
 	uint32_t backlog;	/* a queue of finished operations */
 	uint32_t sockets, socks_used;
 	uint32_t free_first, free_last;	/* sockets; first in, first out: numbers return late */
@@ -200,7 +200,8 @@ static inline bool sock_op_spare(const struct socks *s)
 	return s->ops_free || sock_cq_room(s) >= 2;
 }
 
-/* May a multishot post?  Half of the ring is kept for answers to what its completions bring about. */
+/* May a multishot post? Half of the ring is kept for answers to what its completions bring
+ * about. */
 static inline bool sock_cq_open(const struct socks *s)
 {
 	return s->cq_tail - s->cq_head <= s->cq_mask >> 1;

@@ -1,7 +1,7 @@
 /* ACCEPT: a connection that a listener has ready becomes a socket.
  *
- * When no socket is free an ACCEPT waits until one is (accept(2) would say ENFILE, and its caller try
- * again and again): connections stay on the listener's queue, whose bound tcp keeps. */
+ * When no socket is free an ACCEPT waits until one is (accept(2) would say ENFILE, and its
+ * caller try again and again): connections stay on the listener's queue, whose bound tcp keeps. */
 #include "sock/sock_int.h"
 
 /* The next connection as a descriptor, or SOCK_PARKED; *full: there is no socket for it. */

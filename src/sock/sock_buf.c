@@ -1,9 +1,9 @@
 /* Buffers: packets in the hands of the user of the door, and their way back.
  *
- * A completion names one by its descriptor's index.  The descriptor itself (private memory) says that
- * it is handed out, and to which connection its bytes are charged: by cookie, so that giving it back
- * after the connection is gone, or its slot is another's, does no harm.  A number that is not handed
- * out (given back twice, made up) is counted and otherwise ignored. */
+ * A completion names one by its descriptor's index. The descriptor itself (private memory) says
+ * that it is handed out, and to which connection its bytes are charged: by cookie, so that
+ * giving it back after the connection is gone, or its slot is another's, does no harm. A number
+ * that is not handed out (given back twice, made up) is counted and otherwise ignored. */
 #include "sock/sock_int.h"
 
 static_assert(sizeof(((struct pkt *)0)->rx) <= 6 * sizeof(uint64_t), "cb[6] and cb[7] are ours");

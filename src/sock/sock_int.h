@@ -15,7 +15,8 @@ static inline struct sock *sock_of(const struct socks *s, int32_t fd)
 	uint32_t i = (uint32_t)fd & s->fd_mask;
 	struct sock *k = &s->all[i];
 
-	if (unlikely(i > s->sockets || (uint32_t)fd >> s->fd_bits != k->gen || k->kind == SOCK_FREE))
+	if (unlikely(i > s->sockets || (uint32_t)fd >> s->fd_bits != k->gen ||
+		     k->kind == SOCK_FREE))
 		return NULL;
 	return k;
 }
@@ -72,8 +73,8 @@ void sock_dgram_rx(struct socks *s, struct sock *k);
 /* sock_poll.c */
 void sock_poll_run(struct socks *s, struct sock *k);
 
-/* sock_buf.c: hands over a packet, piece by piece; false: the ring is full and *rest is what remains
- * of it.  `part` is set in the completions of all pieces but the last. */
+/* sock_buf.c: hands over a packet, piece by piece; false: the ring is full and *rest is what
+ * remains of it. `part` is set in the completions of all pieces but the last. */
 bool sock_buf_hand(struct socks *s, struct pkt *p TAKES, uint64_t cookie, uint64_t user_data,
 		   uint32_t part, struct pkt **rest);
 

@@ -340,7 +340,8 @@ static uint32_t check_queue(const struct socks *s, uint32_t first, uint32_t sock
 
 void sock_op_check(const struct socks *s)
 {
-	uint32_t hung = check_queue(s, s->backlog, 0, SOCK_Q_BACKLOG), loose = 0, hashed = 0, found = 0;
+	uint32_t hung = check_queue(s, s->backlog, 0, SOCK_Q_BACKLOG);
+	uint32_t loose = 0, hashed = 0, found = 0;
 
 	assert(s->cq_tail - s->cq_head <= s->cq_mask + 1);
 	assert(!s->backlog || sock_cq_room(s) == 0);

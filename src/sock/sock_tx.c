@@ -1,12 +1,12 @@
 /* CONNECT, SEND, SEND_ZC and SHUTDOWN of streams: what goes out, in the order of submission.
  *
- * A SEND that finds room copies and is done, without a sock_op.  One that does not is parked, and
- * everything that is submitted behind it, a SHUTDOWN included, waits for its turn, so that no byte
- * overtakes another.  SEND_ZC lends: its memory stands in tcp's queue itself, as long as it likes to
- * be; only the start of each lend waits for room.
+ * A SEND that finds room copies and is done, without a sock_op. One that does not is parked, and
+ * everything that is submitted behind it, a SHUTDOWN included, waits for its turn, so that no
+ * byte overtakes another. SEND_ZC lends: its memory stands in tcp's queue itself, as long as it
+ * likes to be; only the start of each lend waits for room.
  *
- * Always: a parked operation at the head of the queue has asked tcp for TCP_READY_WRITABLE, or is
- * stalled for want of memory, or the connection is still being made. */
+ * Always: a parked operation at the head of the queue has asked tcp for TCP_READY_WRITABLE, or
+ * is stalled for want of memory, or the connection is still being made. */
 #include "sock/sock_int.h"
 
 /* tcp refused: its error once, then a broken pipe, as send(2). */
@@ -117,9 +117,9 @@ int sock_send(struct socks *s, const struct leat_sqe *sqe)
 
 	if (unlikely(!k))
 		return -E_BADF;
-	/* What is usual: connected, nothing waits or is out of order, no cork, and there is room. */
-	if (unlikely(k->kind != SOCK_CONN || k->tx | k->flags | sqe->op_flags || !sqe->addr ||
-		     sqe->len - 1 >= SOCK_LEN_MAX || !s->ops_free))
+	/* What is usual: connected, nothing waits or is out of order, no cork, room. */
+	if (unlikely(k->kind != SOCK_CONN || k->tx | k->flags || !sqe->addr ||
+		     sqe->op_flags & LEAT_MSG_MORE || sqe->len - 1 >= SOCK_LEN_MAX || !s->ops_free))
 		return send_slow(s, k, sqe);
 	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, sqe->len);
 	return likely(n == (int)sqe->len) ? n : send_rest(s, k, sqe, n);
@@ -304,7 +304,8 @@ void sock_stream_connected(struct socks *s, struct sock *k)
 		sock_op_finish(s, &s->ops[k->tx], 0, 0);
 }
 
-/* The attempt failed.  When somebody could be told, the socket is as new again and may connect anew. */
+/* The attempt failed. When somebody could be told, the socket is as new again and may connect
+ * anew. */
 void sock_stream_connect_failed(struct socks *s, struct sock *k)
 {
 	k->flags &= (uint8_t)~SOCKF_CONNECTING;
