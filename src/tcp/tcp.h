@@ -101,6 +101,11 @@ struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_
 uint16_t tcp_listener_port(const struct tcp_listener *l);
 void *tcp_listener_owner(const struct tcp_listener *l);
 
+const struct addr *tcp_listener_addr(const struct tcp_listener *l);
+
+/* Would tcp_accept() have one? */
+bool tcp_acceptable(const struct tcp_listener *l);
+
 /* The next established connection, now the caller's, or NULL. */
 struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l, void *owner);
 
@@ -134,6 +139,9 @@ int tcp_write(struct tcp *t, struct tcp_conn *c, const void *from, uint32_t n);
  * copying. 0 or as tcp_write(); consumed on every path.  Allowed whenever tcp_send_room() > 0. */
 int tcp_send(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);
 
+/* Asks for TCP_READY_WRITABLE when there is room again, as a short write does. */
+void tcp_want_room(struct tcp *t, struct tcp_conn *c);
+
 /* More is about to be written: hold back a segment that is not full until tcp_uncork()
  * (MSG_MORE). */
 void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on);
@@ -142,6 +150,12 @@ void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on);
  * NULL.  It stays charged to the receive buffer until tcp_recv_done(). */
 OWNER(pkt_put) struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c);
 void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes);
+
+/* Puts back in front what tcp_recv() gave last, or the rest of it. */
+void tcp_unrecv(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);
+
+/* Bytes that tcp_recv() has ready. */
+uint32_t tcp_recv_queued(const struct tcp_conn *c);
 
 /* Sends FIN behind what is queued. */
 int tcp_shutdown(struct tcp *t, struct tcp_conn *c);

@@ -66,6 +66,16 @@ void tcp_rcv_taken(struct tcp_conn *c, struct pkt *p)
 	c->rcv.held += p->total;
 }
 
+void tcp_rcv_untaken(struct tcp_conn *c, struct pkt *p)
+{
+	p->next = c->rcv.head;
+	c->rcv.head = p;
+	if (!c->rcv.tail)
+		c->rcv.tail = p;
+	c->rcv.queued += p->total;
+	c->rcv.held -= MIN(p->total, c->rcv.held);
+}
+
 void tcp_rcv_given_back(struct tcp_conn *c, uint32_t bytes)
 {
 	c->rcv.held -= MIN(bytes, c->rcv.held);

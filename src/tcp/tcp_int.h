@@ -249,6 +249,7 @@ void tcp_rcv_buffers(struct tcp_conn *c, uint32_t buf, uint8_t wscale);
 /* an ACK with this edge was built */
 void tcp_rcv_advertised(struct tcp_conn *c, uint32_t edge);
 void tcp_rcv_taken(struct tcp_conn *c, struct pkt *p);	/* the owner took the head of the queue */
+void tcp_rcv_untaken(struct tcp_conn *c, struct pkt *p TAKES);	/* and put it back */
 void tcp_rcv_given_back(struct tcp_conn *c, uint32_t bytes);
 void tcp_rcv_free(struct tcp_conn *c);
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c);

@@ -150,6 +150,16 @@ uint16_t tcp_listener_port(const struct tcp_listener *l)
 	return l->port;
 }
 
+const struct addr *tcp_listener_addr(const struct tcp_listener *l)
+{
+	return &l->local;
+}
+
+bool tcp_acceptable(const struct tcp_listener *l)
+{
+	return !list_empty(&l->accept);
+}
+
 void *tcp_listener_owner(const struct tcp_listener *l)
 {
 	return l->owner;

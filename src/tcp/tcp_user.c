@@ -97,6 +97,11 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES)
 	return 0;
 }
 
+void tcp_want_room(struct tcp *t, struct tcp_conn *c)
+{
+	c->flags |= TCPF_WANT_ROOM;
+}
+
 void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on)
 {
 	if (on) {
@@ -122,6 +127,16 @@ struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c)
 	if (p)
 		tcp_rcv_taken(c, p);
 	return p;
+}
+
+void tcp_unrecv(struct tcp *t, struct tcp_conn *c, struct pkt *p)
+{
+	tcp_rcv_untaken(c, p);
+}
+
+uint32_t tcp_recv_queued(const struct tcp_conn *c)
+{
+	return c->rcv.queued;
 }
 
 /* RFC 9293 §3.8.6.2.2: tell of new room when the peer may be waiting for it, else with the next
