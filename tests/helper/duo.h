@@ -54,8 +54,8 @@ struct leat_addr duo_addr(unsigned side, uint16_t port);
 void duo_step(struct duo *d);
 void duo_run(struct duo *d, nsec duration);
 
-/* Runs until a completion with this user_data comes that was not given yet; asserts that one does within
- * ten minutes. */
+/* Runs until a completion with this user_data comes that was not given yet; asserts that one does
+ * within ten minutes. */
 struct leat_cqe duo_await(struct duo *d, unsigned side, uint64_t user_data);
 
 /* Is there one already? */

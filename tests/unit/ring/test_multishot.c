@@ -192,14 +192,14 @@ static void stalled_connections_take_turns(void **state)
 		sqe = duo_sqe_send(fd[i][0], out, 60000);
 		duo_submit(d, 0, &sqe);
 	}
+	duo_run(d, MSEC(5));
 	d->h[1].hold = true;
 	for (unsigned i = 0; i < 4; i++)
 		arm(d, 1, fd[i][1], i);
-	for (unsigned i = 0; i < 4; i++) { struct leat_conn_info ci; leat_conn_info(&d->h[1].ring, fd[i][1], &ci); printf("conn %d in %d ", i, (int)ci.bytes_in);leat_conn_info(&d->h[0].ring, fd[i][0], &ci); printf("out %d cwnd %d wnd %d state %s port %d tx %d now %ld\n", (int)ci.bytes_out, ci.cwnd, ci.snd_wnd, ci.state, ci.local.port, d->h[0].ring.socks.all[fd[i][0]&0x1ff].tx, (long)d->now); }
 	for (unsigned i = 0; i < 60; i++) {
 		while (!take(d, 1, &cqe))
 			duo_step(d);
-		count[cqe.user_data]++; printf("%d ", (int)cqe.user_data);
+		count[cqe.user_data]++;
 		leat_buf_put(&d->h[1].ring, &cqe);
 	}
 	for (unsigned i = 0; i < 4; i++)
