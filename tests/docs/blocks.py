@@ -19,7 +19,7 @@ def refused(command, text):
 
 
 def c_errors(body):
-    quoted = re.match(r'/\* ([\w./-]+\.[ch]) \*/\n', body)
+    quoted = re.match(r'\s*/\* ([\w./-]+\.[ch]) \*/\n', body)
     return [] if quoted and (ROOT / quoted[1]).exists() else refused(CC, body)
 
 
@@ -33,11 +33,11 @@ CHECKS = {'c': c_errors, 'sh': sh_errors, 'text': lambda body: []}
 
 
 def errors_of(text):
-    fences = re.findall(r'^```', text, flags=re.M)
+    fences = re.findall(r'^ *```', text, flags=re.M)
     if len(fences) % 2:
         yield 'a block does not end'
         return
-    for n, (kind, body) in enumerate(re.findall(r'^```([^\n]*)\n(.*?)^```', text, flags=re.M | re.S), 1):
+    for n, (kind, body) in enumerate(re.findall(r'^ *```([^\n]*)\n(.*?)^ *```', text, flags=re.M | re.S), 1):
         if kind not in CHECKS:
             yield f'block {n} is "{kind}"; say ' + ', '.join(CHECKS)
         else:

@@ -112,7 +112,7 @@ def main():
         print(''.join(f'# {e}\n' for e in errors), end='')
 
     for doc in sorted(ROOTS[0].glob('*.md')) + sorted((ROOTS[0] / 'docs').rglob('*.md')):
-        text = re.sub(r'^```.*?^```', '', doc.read_text(), flags=re.M | re.S)
+        text = re.sub(r'^ *```.*?^ *```', '', doc.read_text(), flags=re.M | re.S)
         errors = list(item_errors(src, text))
         for span in re.findall(r'`([^`\n]+)`', text):
             errors += span_errors(src, span, doc.name in FREE)

@@ -31,7 +31,7 @@ def find(lines, part, start):
 
 
 def quote_errors(text):
-    for block in re.finditer(r'^```c\n/\* ([\w./-]+) \*/\n(.*?)^```', text, flags=re.M | re.S):
+    for block in re.finditer(r'^ *```c\n\s*/\* ([\w./-]+) \*/\n(.*?)^ *```', text, flags=re.M | re.S):
         path, at = ROOT / block[1], 0
         if not path.exists():
             yield f'quotes {block[1]}, which is not there'
@@ -46,13 +46,13 @@ def quote_errors(text):
 
 def anchors(text):
     """Headings as a reader's link has them: small letters, blanks as -, nothing else but letters, digits and - _."""
-    text = re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)
+    text = re.sub(r'^ *```.*?^ *```', '', text, flags=re.M | re.S)
     headings = re.findall(r'^#+ (.*)', text, flags=re.M)
     return {re.sub(r'[^\w -]', '', h.lower()).strip().replace(' ', '-') for h in headings}
 
 
 def link_errors(doc, text):
-    plain_text = re.sub(r'^```.*?^```|`[^`\n]*`', '', text, flags=re.M | re.S)
+    plain_text = re.sub(r'^ *```.*?^ *```|`[^`\n]*`', '', text, flags=re.M | re.S)
     links = re.findall(r'\]\(([^)\s]+)\)', plain_text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', plain_text)
     for target in links:
         name, _, heading = target.partition('#')
