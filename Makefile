@@ -22,8 +22,8 @@ sim: ## simulated networks with faults [SEEDS=n | SEED=x]
 	@tools/sim.sh
 fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=name]
 	@tools/fuzz.sh
-bench: ## cycles and instructions of a request between two stacks
-	@PARTS="build test" tools/build.sh tests/bench && exec $(BUILD)/tests/bench $(ARGS)
+bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ...']
+	@tools/bench.sh $(ARGS)
 soak: ## (comes later) hours of load with faults
 	@tools/later.sh soak
 img: ## (comes later) a bootable image of leat without an operating system

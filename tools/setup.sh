@@ -1,11 +1,12 @@
 #!/bin/bash
 # setup.sh [PART...]: installs the Debian packages that a part of the work needs, those that are missing, and says
-# which.  Parts: build test fuzz.  Says nothing when nothing is missing.
+# which.  Parts: build test bench fuzz.  Says nothing when nothing is missing.
 set -eu
 
 declare -A packages=(
 	[build]="gcc libc6-dev make meson ninja-build pkg-config python3 libslirp-dev"
 	[test]="libcmocka-dev binutils curl apache2-utils"
+	[bench]="valgrind"
 	[fuzz]="clang llvm libclang-rt-14-dev"
 )
 

@@ -7,6 +7,7 @@
  * Always: what leaves has a source of ours, a TTL above 0, and fits the MTU of its path. */
 #include "ip/ip_int.h"
 
+#include "base/foldhash.h"
 #include "wire/eth.h"
 
 /* RFC 6864 §4: an identification must not come again for the same (source, destination,
@@ -16,7 +17,7 @@
 uint16_t ip_id(struct ip *ip, const struct addr *src, const struct addr *dst, uint8_t proto)
 {
 	uint64_t w[2] = {src->w[3] | (uint64_t)dst->w[3] << 32, proto};
-	uint64_t h = siphash13_words(&ip->core->secret_key, w, 2);
+	uint64_t h = foldhash_2(&ip->core->secret_key, w[0], w[1]);
 
 	return (uint16_t)ip->ids[h & (IP_IDS - 1)]++;
 }

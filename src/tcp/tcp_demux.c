@@ -2,21 +2,20 @@
  *
  * The hash is keyed, so that a peer can't aim at a bucket.
  * Mapped IPv4 addresses take the short way. */
+#include "base/foldhash.h"
 #include "tcp/tcp_int.h"
 
 uint64_t tcp_hash(const struct tcp *t, const struct addr *local, uint16_t lport,
 		  const struct addr *remote, uint16_t rport)
 {
+	const struct siphash_key *key = &t->core->hash_key;
 	uint64_t ports = (uint64_t)lport << 16 | rport;
 
-	if (likely(addr_is_v4(local))) {
-		uint64_t w[2] = {(uint64_t)local->w[3] << 32 | remote->w[3], ports};
-
-		return siphash13_words(&t->core->hash_key, w, 2);
-	}
+	if (likely(addr_is_v4(local)))
+		return foldhash_2(key, (uint64_t)local->w[3] << 32 | remote->w[3], ports);
 	uint64_t w[5] = {local->q[0], local->q[1], remote->q[0], remote->q[1], ports};
 
-	return siphash13_words(&t->core->hash_key, w, 5);
+	return foldhash_words(key, w, 5);
 }
 
 uint64_t tcp_demux_hash_of(void *tcp, uint32_t idx)

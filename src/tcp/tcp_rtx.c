@@ -208,6 +208,7 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 
 	ack.app_limited = ack.inflight + c->snd.mss <= c->cc.cwnd / 2 + c->cc.cwnd / 4;
 	tcp_snd_acked(t, c, s->ack, lent);
+	ip_path_confirm(t->ip, &c->path);
 	c->rtx.dupacks = c->rtx.retries = c->rtx.probes = 0;
 	if (unlikely(!ack.rtt))
 		ack.rtt = echoed_rtt(t, c, s);

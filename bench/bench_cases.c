@@ -1,0 +1,73 @@
+/* The list of cases, and the pair of stacks that most of them use. */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "bench/bench.h"
+#include "drivers/loop/loop.h"
+#include "net/net.h"
+
+extern const struct bench bench_tcp_pingpong;
+extern const struct bench bench_tcp_bulk;
+
+const struct bench *const bench_cases[] = {
+	&bench_tcp_pingpong,
+	&bench_tcp_bulk,
+};
+const size_t bench_cases_n = sizeof(bench_cases) / sizeof(bench_cases[0]);
+
+static void *mapped(size_t n)
+{
+	void *m = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		       -1, 0);
+
+	bench_need(m != MAP_FAILED, "no memory for a stack");
+	return m;
+}
+
+static struct net *stack_new(uint64_t seed)
+{
+	struct net_config config;
+	struct net *net = calloc(1, sizeof(*net));
+	const char *why = "";
+
+	net_config_default(&config);
+	config.frames = 4096;
+	config.bare = 4096;
+	config.seed = seed;
+	config.hash_key = (struct siphash_key){{seed * 0x9e3779b97f4a7c15u, seed}};
+	config.secret_key = (struct siphash_key){{seed, ~seed}};
+	bench_need(net && net_private_bytes(&config, &why), why);
+	net_init(net, &config, mapped(net_region_bytes(&config, &why)),
+		 mapped(net_private_bytes(&config, &why)), SEC(1));
+	return net;
+}
+
+void bench_pair_open(struct bench_pair *pair)
+{
+	struct netdev *dev = calloc(2, sizeof(*dev));
+	struct addr a = addr_v4(IPV4(10, 0, 0, 1)), b = addr_v4(IPV4(10, 0, 0, 2));
+	struct loop_config wire = {0};
+	struct ip_path path = {0};
+
+	pair->a = stack_new(1);
+	pair->b = stack_new(2);
+	pair->now = SEC(1);
+	bench_need(dev && loop_open(&dev[0], &pair->a->pool, &dev[1], &pair->b->pool, &wire) == 0,
+		   "no wire");
+	bench_need(net_add_dev(pair->a, &dev[0]) >= 0 && net_add_dev(pair->b, &dev[1]) >= 0,
+		   "no device");
+	bench_need(!ip_add_addr(&pair->a->ip, &a, 24, 0) && !ip_add_addr(&pair->b->ip, &b, 24, 0),
+		   "no address");
+	ip_path_find(&pair->a->ip, &path, &a, &b);
+	for (unsigned i = 0; i < 100; i++) {
+		pair->now += MSEC(100);
+		bench_pair_poll(pair);
+	}
+}
+
+void bench_pair_poll(struct bench_pair *pair)
+{
+	pair->now += 100;
+	net_poll(pair->a, pair->now);
+	net_poll(pair->b, pair->now);
+}
