@@ -52,4 +52,10 @@ uint32_t cc_initial_window(uint32_t mss);
 void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss);
 void cc_set_mss(struct cc *cc, uint32_t mss);
 
+/* A repeated timeout: ssthresh stays what the first one made it, RFC 5681 §3.1. */
+static inline void cc_one_segment(struct cc *cc)
+{
+	cc->cwnd = cc->mss;
+}
+
 #endif

@@ -172,7 +172,6 @@ void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
 	list_del(&c->ready_node);
 	list_del(&c->out_node);
 	c->flags = 0;
-	c->state = TCP_CLOSED;
 	list_push_front(&t->conns_free, &c->ready_node);
 	t->conns_used--;
 }

@@ -1,6 +1,6 @@
 /* The connection block and what the files of tcp/ say to each other.  Nobody outside includes this.
  *
- * Each group of a connection is written by one file and may be read by all:
+ * Each group of a connection is written by one file (tests/law/groups.py) and may be read by all:
  *
  *   snd    tcp_output.c   what goes out: unsent bytes, the peer's window
  *   rtx    tcp_rtx.c      what is sent and not acknowledged, loss, RTT and RTO (RFC 6298)
@@ -308,6 +308,17 @@ void tcp_timer_stop(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_rtx(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_ack(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_life(struct tcp *t, struct tcp_conn *c, nsec at);
+
+/* Off: the node may stay where it is, it finds nothing to do. */
+static inline void tcp_timer_rtx_off(struct tcp_conn *c)
+{
+	c->timer.rtx_at = NSEC_NEVER;
+}
+
+static inline void tcp_timer_ack_off(struct tcp_conn *c)
+{
+	c->timer.ack_at = NSEC_NEVER;
+}
 
 /* tcp_timewait.c */
 void tcp_timewait_init(struct tcp *t, void *mem);

@@ -170,7 +170,7 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 	tcp_rcv_advertised(c, edge);
 	c->flags &= ~(uint32_t)(TCPF_ACK_NOW | TCPF_ACK_DELAYED);
 	c->acks_owed = 0;
-	c->timer.ack_at = NSEC_NEVER;
+	tcp_timer_ack_off(c);
 	c->segs_out++;
 	t->n.out_segs++;
 	ip_output(t->ip, &c->path, &c->local, &c->remote, &how, p);

@@ -173,7 +173,7 @@ void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg
 {
 	nsec rtt = c->rtx.retries ? echoed_rtt(t, c, s) : t->core->now - c->snd.sent_at;
 
-	c->timer.rtx_at = NSEC_NEVER;
+	tcp_timer_rtx_off(c);
 	if (rtt)
 		tcp_rtx_sample(t, c, rtt);
 	else
@@ -228,7 +228,7 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 	ack.in_recovery = c->flags & TCPF_RECOVERY;
 	c->cc.ops->on_ack(&c->cc, &ack);
 	if (c->snd.una == c->snd.nxt)
-		c->timer.rtx_at = NSEC_NEVER;	/* RFC 6298 §5.2 */
+		tcp_timer_rtx_off(c);	/* RFC 6298 §5.2 */
 	else
 		timer_on(t, c);			/* §5.3 */
 }
@@ -265,7 +265,7 @@ void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c)
 	c->rtx.probes = c->rtx.backoff = 0;
 	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
 		mark_lost(c, p);
-	c->timer.rtx_at = NSEC_NEVER;
+	tcp_timer_rtx_off(c);
 	if (c->snd.una != c->snd.nxt)
 		timer_on(t, c);
 	tcp_want_output(t, c);
@@ -298,7 +298,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		if (!(c->flags & TCPF_LOSS))	/* RFC 5681 §3.1: ssthresh once for a window */
 			c->cc.ops->on_rto(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
 		else
-			c->cc.cwnd = c->cc.mss;
+			cc_one_segment(&c->cc);
 		c->flags = (c->flags & ~(uint32_t)TCPF_RECOVERY) | TCPF_LOSS;
 		c->rtx.recover = c->snd.nxt;
 		c->rtx.dup_bytes = c->rtx.dupacks = 0;
