@@ -197,6 +197,11 @@ struct tcp_info {		/* what leat's own page, ss and getsockopt(TCP_INFO) tell */
 void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *info);
 const char *tcp_state_name(enum tcp_state s);
 
+/* Facts about whatever has this four-tuple, half-open and TIME_WAIT too (of that only the ends and
+ * the state); false when nothing has. */
+bool tcp_find(struct tcp *t, const struct addr *local, uint16_t lport, const struct addr *remote,
+	      uint16_t rport, struct tcp_info *info);
+
 /* ---- for net/ */
 void tcp_input(void *tcp, struct pkt **p TAKES, unsigned n);	/* ip's row */
 void tcp_icmp_error(void *tcp, const struct ip_error *e);

@@ -72,19 +72,33 @@ struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *
 	return NULL;
 }
 
-bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
-		    const struct addr *remote, uint16_t rport)
+bool tcp_find(struct tcp *t, const struct addr *local, uint16_t lport, const struct addr *remote,
+	      uint16_t rport, struct tcp_info *info)
 {
 	table_each(&t->table, tcp_hash(t, local, lport, remote, rport), idx) {
 		if (idx & TCP_IDX_TIMEWAIT) {
-			if (tcp_timewait_is(tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT), local,
-					    lport, remote, rport))
-				return true;
-		} else if (conn_is(&t->conns[idx], local, lport, remote, rport)) {
+			if (!tcp_timewait_is(tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT), local,
+					     lport, remote, rport))
+				continue;
+			*info = (struct tcp_info){.local = *local, .remote = *remote,
+						  .lport = lport, .rport = rport,
+						  .state = TCP_TIME_WAIT};
+			return true;
+		}
+		if (conn_is(&t->conns[idx], local, lport, remote, rport)) {
+			tcp_get_info(t, &t->conns[idx], info);
 			return true;
 		}
 	}
 	return false;
+}
+
+bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
+		    const struct addr *remote, uint16_t rport)
+{
+	struct tcp_info info;
+
+	return tcp_find(t, local, lport, remote, rport, &info);
 }
 
 struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port)
