@@ -44,6 +44,8 @@ struct tcp_config {
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */
 	bool timestamps, window_scale;	/* offered; both on */
 	const struct cc_ops *cc;
+	/* Tests only: initial sequence numbers lie at most so far below 2^32; 0: RFC 6528. */
+	uint32_t iss_below_wrap;
 };
 
 extern const struct tcp_config tcp_config_default;

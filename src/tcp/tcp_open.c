@@ -10,9 +10,12 @@ static uint32_t iss_of(const struct tcp *t, const struct tcp_conn *c)
 {
 	uint64_t w[5] = {c->local.q[0], c->local.q[1], c->remote.q[0], c->remote.q[1],
 			 (uint64_t)c->lport << 16 | c->rport};
+	uint32_t iss = (uint32_t)(t->core->now / 4000u) +
+		       (uint32_t)siphash_words(&t->core->secret_key, w, 5);
 
-	return (uint32_t)(t->core->now / 4000u) +
-	       (uint32_t)siphash_words(&t->core->secret_key, w, 5);
+	if (unlikely(t->config.iss_below_wrap))
+		return UINT32_MAX - iss % t->config.iss_below_wrap;
+	return iss;
 }
 
 static uint8_t rcv_wscale(const struct tcp *t)
