@@ -142,7 +142,7 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec
 			break;
 		}
 		if (tx->sends == 1)
-			*rtt = t->core->now - tx->sent_at;
+			*rtt = MAX(t->core->now - tx->sent_at, 1u);
 		if (p->flags & PKT_BARE)
 			lent += tx->len;
 		c->rtx.sent.head = tx->link;
@@ -171,7 +171,7 @@ static nsec echoed_rtt(const struct tcp *t, const struct tcp_conn *c, const stru
  * sent again. */
 void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	nsec rtt = c->rtx.retries ? echoed_rtt(t, c, s) : t->core->now - c->snd.sent_at;
+	nsec rtt = c->rtx.retries ? echoed_rtt(t, c, s) : MAX(t->core->now - c->snd.sent_at, 1u);
 
 	tcp_timer_rtx_off(c);
 	if (rtt)
