@@ -97,7 +97,8 @@ void tcp_timewait_enter(struct tcp *t, struct tcp_conn *c)
 	uint32_t i;
 
 	assert(c->state == TCP_TIME_WAIT);
-	tcp_output_ack(t, c);	/* of the peer's FIN; after this only the entry answers */
+	if (c->flags & TCPF_ACK_NOW)	/* of the peer's FIN; after this only the entry answers */
+		tcp_output_ack(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
 	if (!t->timewait_free) {
