@@ -228,13 +228,12 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 
 static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
-	uint32_t before = c->rcv.nxt - s->seq;
-
+	/* Both opened at once: their SYN-ACK repeats the SYN that we know, and counts for its
+	 * ACK (RFC 9293 §3.5, figure 7). */
+	if (unlikely(c->state == TCP_SYN_RECEIVED && s->seq == c->irs &&
+		     s->flags & WIRE_TCP_SYN && s->flags & WIRE_TCP_ACK))
+		trim_front(s, 1);
 	if (unlikely(!acceptable(c, s))) {
-		if (c->state == TCP_SYN_RECEIVED && s->flags & WIRE_TCP_SYN && s->seq == c->irs) {
-			tcp_ack_now(t, c);	/* the peer's SYN again: our SYN-ACK once more */
-			return DROP_TCP_SEQ;
-		}
 		if (s->flags & WIRE_TCP_RST)
 			return DROP_TCP_SEQ;
 		tcp_ack_now(t, c);
@@ -243,7 +242,7 @@ static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	if (s->flags & WIRE_TCP_SYN)
 		return DROP_NOT;	/* judged whole by check_syn() */
 	if (seq_lt(s->seq, c->rcv.nxt)) {
-		trim_front(s, before);
+		trim_front(s, c->rcv.nxt - s->seq);
 		tcp_ack_now(t, c);
 	}
 	if (seq_gt(s->seq + s->len, c->rcv.adv) && s->len) {
@@ -274,12 +273,6 @@ static enum drop check_syn(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	if (likely(!(s->flags & WIRE_TCP_SYN)))
 		return DROP_NOT;
-	if (c->state == TCP_SYN_RECEIVED && s->flags & WIRE_TCP_ACK && s->seq == c->irs &&
-	    s->ack == c->snd.nxt) {
-		/* simultaneous open: their SYN-ACK repeats the SYN we know */
-		trim_front(s, 1);
-		return DROP_NOT;
-	}
 	tcp_challenge_ack(t, c);
 	return DROP_TCP_SYN_IN_WINDOW;
 }
