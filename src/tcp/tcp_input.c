@@ -49,11 +49,18 @@ void tcp_rcv_advertised(struct tcp_conn *c, uint32_t edge)
 	c->rcv.ack_sent = c->rcv.nxt;
 }
 
+/* The most that a window can ever say. */
+uint32_t tcp_rcv_window_max(const struct tcp_conn *c)
+{
+	return MIN(c->rcv.buf, 65535u << c->rcv.wscale);
+}
+
+/* What may be advertised now. */
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c)
 {
 	uint32_t used = c->rcv.queued + c->rcv.held + c->reass.bytes;
 
-	return used < c->rcv.buf ? c->rcv.buf - used : 0;
+	return used < c->rcv.buf ? MIN(c->rcv.buf - used, tcp_rcv_window_max(c)) : 0;
 }
 
 void tcp_rcv_taken(struct tcp_conn *c, struct pkt *p)

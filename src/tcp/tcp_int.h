@@ -252,6 +252,7 @@ void tcp_rcv_taken(struct tcp_conn *c, struct pkt *p);	/* the owner took the hea
 void tcp_rcv_untaken(struct tcp_conn *c, struct pkt *p TAKES);	/* and put it back */
 void tcp_rcv_given_back(struct tcp_conn *c, uint32_t bytes);
 void tcp_rcv_free(struct tcp_conn *c);
+uint32_t tcp_rcv_window_max(const struct tcp_conn *c);
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c);
 void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c);
 

@@ -141,8 +141,8 @@ static uint16_t window_field(const struct tcp_conn *c, uint32_t *edge)
 {
 	uint32_t nxt = c->rcv.nxt, adv = seq_max(c->rcv.adv, nxt),
 		 want = nxt + tcp_rcv_free_space(c);
-	uint32_t step = MIN(c->rcv.buf / 2, MAX(c->rcv.mss, 1u)), unit = 1u << c->rcv.wscale, wnd,
-		 field;
+	uint32_t step = MIN(tcp_rcv_window_max(c) / 2, MAX(c->rcv.mss, 1u)),
+		 unit = 1u << c->rcv.wscale, wnd, field;
 
 	wnd = seq_ge(want, adv + step) ? want - nxt : adv - nxt;
 	field = MIN(wnd >> c->rcv.wscale, 65535u);

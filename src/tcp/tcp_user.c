@@ -143,7 +143,7 @@ uint32_t tcp_recv_queued(const struct tcp_conn *c)
  * segment. */
 void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes)
 {
-	uint32_t open, grown;
+	uint32_t open, grown, half = tcp_rcv_window_max(c) / 2;
 
 	tcp_rcv_given_back(c, bytes);
 	if (!tcp_synchronized((enum tcp_state)c->state) || c->flags & TCPF_FIN_RCVD ||
@@ -151,8 +151,7 @@ void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes)
 		return;
 	open = c->rcv.adv - c->rcv.nxt;
 	grown = tcp_rcv_free_space(c) - MIN(open, tcp_rcv_free_space(c));
-	if (grown >= c->rcv.buf / 2 ||
-	    (open < c->rcv.mss && grown >= MIN(c->rcv.buf / 2, (uint32_t)c->rcv.mss)))
+	if (grown >= half || (open < c->rcv.mss && grown >= MIN(half, (uint32_t)c->rcv.mss)))
 		tcp_ack_now(t, c);
 }
 
