@@ -30,8 +30,8 @@ img: ## (comes later) a bootable image of leat without an operating system
 	@tools/later.sh img
 qemu: ## (comes later) boot that image
 	@tools/later.sh qemu
-docs: ## (comes later) the manual
-	@tools/later.sh docs
+docs: ## check the documents, render them to build/docs
+	@tools/docs.sh
 install: build ## install the program, the libraries and the headers [DESTDIR=]
 	@meson install -C $(BUILD) --no-rebuild
 clean: ## remove what was built

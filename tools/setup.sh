@@ -8,6 +8,7 @@ declare -A packages=(
 	[test]="libcmocka-dev binutils curl apache2-utils"
 	[bench]="valgrind"
 	[fuzz]="clang llvm libclang-rt-14-dev"
+	[docs]="cmark-gfm mandoc"
 )
 
 missing=()

@@ -71,7 +71,8 @@ def source_errors():
     for top in ('src', 'include', 'port', 'drivers', 'apps', 'tests', 'bench', 'examples', 'tools'):
         for p in sorted((ROOT / top).rglob('*')):
             if p.is_file() and p.suffix in ('.c', '.h', '.py', '.sh'):
-                for named in re.findall(r'\bdocs/[\w./-]*\w', p.read_text(errors='replace')):
+                text = p.read_text(errors='replace')
+                for named in re.findall(r'\bdocs/(?:adr/\d[\w.-]*\w|[\w/-]+\.(?:md|svg)\b)', text):
                     if not any(re.match(re.escape(named) + r'(?![\w])', h) for h in have) and p.parent != HERE:
                         yield f'{p.relative_to(ROOT)} refers to {named}, which is not there'
 
