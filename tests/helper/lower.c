@@ -6,7 +6,6 @@
 
 #include "helper/fakedev.h"
 #include "link/link.h"
-#include "udp/udp.h"
 
 #define NEIGHS 64u
 
@@ -41,14 +40,11 @@ struct lower *lower_new(const struct lower_config *config)
 		config = &none;
 	stage_init(&l->stage, config->frames ? config->frames : LOWER_FRAMES, 256);
 	l->link = memory(sizeof(*l->link));
-	l->udp = memory(sizeof(*l->udp));
 	l->dev = memory(sizeof(*l->dev));
 	l->mem[0] = memory(link_bytes(NEIGHS));
 	l->mem[1] = memory(ip_bytes());
 	link_init(l->link, &l->stage.core, NEIGHS, l->mem[0]);
 	ip_init(&l->ip, &l->stage.core, l->link, l->mem[1]);
-	if (!config->no_udp)
-		udp_init(l->udp, &l->stage.core, &l->ip);
 	fakedev_init(l->dev, &l->stage.pool, LOWER_MAC_US, config->mtu ? config->mtu : 1500,
 		     config->features);
 	assert(link_add_dev(l->link, &l->dev->dev) == 0);
@@ -62,14 +58,45 @@ static void check(struct lower *l)
 {
 	link_check(l->link);
 	ip_check(&l->ip);
-	if (l->udp->core)
-		udp_check(l->udp);
+	if (l->udp)
+		l->check_udp(l->udp);
 	wheel_check(&l->stage.core.wheel);
+}
+
+static void keep(void *self, struct pkt **p, unsigned n)
+{
+	struct lower *l = self;
+
+	l->got_calls++;
+	for (unsigned i = 0; i < n; i++) {
+		assert(l->got_n < LOWER_GOT_MAX);
+		l->got_p[l->got_n++] = p[i];
+	}
+}
+
+static void keep_error(void *self, const struct ip_error *e)
+{
+	struct lower *l = self;
+
+	l->error = *e;
+	l->errors_n++;
+	memcpy(l->error_l4, e->l4, MIN(e->l4_len, sizeof(l->error_l4)));
+}
+
+void lower_watch(struct lower *l)
+{
+	struct ip_proto row = {
+		.proto = LOWER_PROTO, .input = keep, .error = keep_error, .self = l,
+	};
+
+	ip_add_proto(&l->ip, &row);
 }
 
 void lower_free(struct lower *l)
 {
 	check(l);
+	for (unsigned i = 0; i < l->got_n; i++)
+		pkt_put(l->got_p[i]);
 	ip_fini(&l->ip);
 	link_fini(l->link);
 	fakedev_fini(l->dev);
@@ -98,6 +125,25 @@ struct frame *lower_icmp(struct lower *l, const struct wire_icmp *icmp, const vo
 	return &l->frame;
 }
 
+struct frame *lower_ip(struct lower *l, const void *data, uint32_t n)
+{
+	frame_eth(&l->frame, LOWER_MAC_US, LOWER_MAC_PEER, WIRE_ETH_IPV4);
+	frame_ip(&l->frame, LOWER_PEER, LOWER_US, LOWER_PROTO, n);
+	frame_data(&l->frame, data, n);
+	return &l->frame;
+}
+
+int lower_send(struct lower *l, uint32_t dst, const void *data, uint32_t n, bool dont_fragment)
+{
+	struct addr from = addr_v4(LOWER_US), to = addr_v4(dst);
+	struct ip_send how = {.proto = LOWER_PROTO, .dont_fragment = dont_fragment};
+	struct ip_path path = {0};
+	struct pkt *p = fakedev_packet(l->dev, data, n);
+
+	assert(p);
+	return ip_output(&l->ip, &path, &from, &to, &how, p);
+}
+
 void lower_run(struct lower *l)
 {
 	ip_deliver(&l->ip);
@@ -109,7 +155,8 @@ void lower_in(struct lower *l)
 {
 	struct pkt *p;
 
-	assert(fakedev_put(l->dev, l->frame.b, l->frame.n));
+	if (!fakedev_put(l->dev, l->frame.b, l->frame.n))
+		core_count_drop(&l->stage.core, DROP_POOL_EMPTY, NULL);
 	while (l->dev->dev.ops->rx(&l->dev->dev, &p, 1) == 1)
 		link_input(l->link, 0, &p, 1);
 	lower_run(l);
@@ -156,7 +203,7 @@ void lower_out_skip(struct lower *l)
 void lower_resolve(struct lower *l)
 {
 	struct addr peer = addr_v4(LOWER_PEER), us = addr_v4(LOWER_US);
-	struct ip_send how = {.proto = 253};	/* RFC 3692 §2.1: for experiments */
+	struct ip_send how = {.proto = LOWER_PROTO};
 	struct ip_path path = {0};
 	struct wire_arp answer = {
 		.op = WIRE_ARP_REPLY, .sender_mac = LOWER_MAC_PEER, .sender_ip = LOWER_PEER,

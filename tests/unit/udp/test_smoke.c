@@ -6,7 +6,7 @@
 
 static void echo_is_answered(void **state)
 {
-	struct lower *l = lower_new(NULL);
+	struct lower *l = lower_new_udp(NULL);
 	struct wire_icmp echo = {.type = WIRE_ICMP_ECHO, .id = 5, .seq = 6};
 	uint8_t data[56];
 	struct frame *f;
@@ -26,7 +26,7 @@ static void echo_is_answered(void **state)
 
 static void datagram_and_back(void **state)
 {
-	struct lower *l = lower_new(NULL);
+	struct lower *l = lower_new_udp(NULL);
 	struct udp_sock s;
 	struct addr any = {0}, from;
 	struct pkt *p;
@@ -53,7 +53,7 @@ static void datagram_and_back(void **state)
 
 static void big_datagrams_in_fragments(void **state)
 {
-	struct lower *l = lower_new(NULL);
+	struct lower *l = lower_new_udp(NULL);
 	struct udp_sock s;
 	struct addr any = {0}, us = addr_v4(LOWER_US), peer = addr_v4(LOWER_PEER);
 	static uint8_t big[60000], back[60000];
