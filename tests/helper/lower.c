@@ -46,7 +46,8 @@ struct lower *lower_new(const struct lower_config *config)
 	link_init(l->link, &l->stage.core, NEIGHS, l->mem[0]);
 	ip_init(&l->ip, &l->stage.core, l->link, l->mem[1]);
 	fakedev_init(l->dev, &l->stage.pool, LOWER_MAC_US, config->mtu ? config->mtu : 1500,
-		     config->features);
+		     (config->csum_tx ? NETDEV_CSUM_TX : 0) |
+		     (config->chain_tx ? NETDEV_CHAIN_TX : 0));
 	assert(link_add_dev(l->link, &l->dev->dev) == 0);
 	configure(l);
 	if (!config->unresolved)

@@ -43,8 +43,8 @@ struct lower {
 
 struct lower_config {
 	uint16_t mtu;		/* 0: 1500 */
-	uint32_t features;	/* enum netdev_features */
 	uint32_t frames;	/* 0: LOWER_FRAMES */
+	bool csum_tx, chain_tx;	/* what the device can do */
 	bool unresolved;
 };
 

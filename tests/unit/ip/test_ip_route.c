@@ -198,7 +198,7 @@ static void broadcast_and_groups_have_an_interface_and_no_neighbour(void **state
 
 static void device_that_sums_says_so_in_the_path(void **state)
 {
-	struct lower_config config = {.features = NETDEV_CSUM_TX};
+	struct lower_config config = {.csum_tx = true};
 	struct lower *plain = l;
 
 	l = lower_new(&config);

@@ -1,0 +1,212 @@
+/* Who gets a port, who gets a datagram, what connect fixes and what it takes back. */
+#include "helper/unit.h"
+
+#include "base/err.h"
+#include "helper/lower.h"
+#include "udp/udp_int.h"
+
+#define SOCKS 4
+
+static struct lower *l;
+static struct udp_sock s[SOCKS];
+static const struct addr any;
+
+static int setup(void **state)
+{
+	l = lower_new_udp(NULL);
+	for (unsigned i = 0; i < SOCKS; i++)
+		udp_sock_init(&s[i], NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	for (unsigned i = 0; i < SOCKS; i++)
+		udp_close(l->udp, &s[i]);
+	lower_free(l);
+	return 0;
+}
+
+static int bind_at(unsigned i, uint32_t ip, uint16_t port)
+{
+	struct addr a = addr_v4(ip);
+
+	return udp_bind(l->udp, &s[i], &a, port);
+}
+
+static int connect_to(unsigned i, uint32_t ip, uint16_t port)
+{
+	struct addr a = addr_v4(ip);
+
+	return udp_connect(l->udp, &s[i], &a, port);
+}
+
+/* The socket that a datagram finds, by number; -1: none. */
+static int found(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+{
+	struct addr from = addr_v4(src), to = addr_v4(dst);
+	struct udp_sock *f = udp_lookup(l->udp, &from, sport, &to, dport);
+
+	return f ? (int)(f - s) : -1;
+}
+
+static void port_belongs_to_one_socket(void **state)
+{
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	assert_int_equal(bind_at(1, 0, 53), -E_ADDRINUSE);
+	assert_int_equal(bind_at(1, LOWER_US, 53), -E_ADDRINUSE);
+	assert_int_equal(bind_at(1, LOWER_US, 54), 0);
+	assert_int_equal(bind_at(2, 0, 54), -E_ADDRINUSE);
+	assert_int_equal(bind_at(2, IPV4(127, 0, 0, 1), 54), 0);
+	assert_int_equal(bind_at(2, 0, 55), -E_INVAL);		/* bound already */
+}
+
+static void port_with_equal_low_bits_is_another(void **state)
+{
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	assert_int_equal(bind_at(1, 0, 53 + UDP_PORTS_HASH), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53 + UDP_PORTS_HASH), 1);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53 + 2 * UDP_PORTS_HASH), -1);
+}
+
+static void port_is_free_again_after_close(void **state)
+{
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	udp_close(l->udp, &s[0]);
+	assert_int_equal(bind_at(1, 0, 53), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 1);
+}
+
+static void port_is_shared_when_both_agree_and_the_last_one_gets(void **state)
+{
+	s[0].reuse_addr = true;
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	assert_int_equal(bind_at(1, 0, 53), -E_ADDRINUSE);
+	s[1].reuse_addr = true;
+	assert_int_equal(bind_at(1, 0, 53), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 1);
+}
+
+static void address_must_be_ours_or_a_groups(void **state)
+{
+	assert_int_equal(bind_at(0, LOWER_PEER, 53), -E_ADDRNOTAVAIL);
+	assert_int_equal(bind_at(0, IPV4(10, 0, 0, 255), 53), 0);
+	assert_int_equal(bind_at(1, IPV4(224, 0, 0, 1), 53), 0);
+	assert_int_equal(bind_at(2, IPV4(127, 3, 4, 5), 53), 0);
+}
+
+static void port_0_is_one_of_the_ephemeral_and_never_the_same(void **state)
+{
+	assert_int_equal(bind_at(0, 0, 0), 0);
+	assert_int_equal(bind_at(1, 0, 0), 0);
+	assert_true(s[0].lport >= UDP_EPHEMERAL_MIN && s[1].lport >= UDP_EPHEMERAL_MIN);
+	assert_int_not_equal(s[0].lport, s[1].lport);
+}
+
+static void last_free_ephemeral_port_is_found_and_then_none(void **state)
+{
+	unsigned n = 65536 - UDP_EPHEMERAL_MIN;
+	struct udp_sock *all = test_calloc(n, sizeof(*all));
+
+	for (unsigned i = 0; i < n; i++) {
+		udp_sock_init(&all[i], NULL);
+		assert_int_equal(udp_bind(l->udp, &all[i], &any, 0), 0);
+	}
+	assert_int_equal(bind_at(0, 0, 0), -E_ADDRINUSE);
+	assert_int_equal(connect_to(0, LOWER_PEER, 7), -E_ADDRINUSE);
+	assert_false(s[0].bound || s[0].connected);
+	for (unsigned i = 0; i < n; i++)
+		udp_close(l->udp, &all[i]);
+	test_free(all);
+}
+
+static void connected_comes_before_bound_to_an_address_before_bound_to_any(void **state)
+{
+	for (unsigned i = 0; i < 3; i++)
+		s[i].reuse_addr = true;
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	assert_int_equal(bind_at(1, LOWER_US, 53), 0);
+	assert_int_equal(bind_at(2, 0, 53), 0);
+	assert_int_equal(connect_to(2, LOWER_PEER, 9), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 2);
+	assert_int_equal(found(LOWER_PEER, 8, LOWER_US, 53), 1);
+	assert_int_equal(found(LOWER_FAR, 9, LOWER_US, 53), 1);
+	assert_int_equal(found(LOWER_PEER, 9, IPV4(127, 0, 0, 1), 53), 0);
+}
+
+static void connected_socket_hears_nobody_else(void **state)
+{
+	assert_int_equal(bind_at(0, 0, 53), 0);
+	assert_int_equal(connect_to(0, LOWER_PEER, 9), 0);
+	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 0);
+	assert_int_equal(found(LOWER_PEER, 8, LOWER_US, 53), -1);
+	assert_int_equal(found(LOWER_FAR, 9, LOWER_US, 53), -1);
+	assert_int_equal(found(LOWER_PEER, 9, IPV4(127, 0, 0, 1), 53), -1);
+}
+
+static void connect_chooses_what_is_open_and_disconnect_takes_it_back(void **state)
+{
+	assert_int_equal(connect_to(0, LOWER_FAR, 9), 0);
+	assert_int_equal(addr_to_v4(&s[0].local), LOWER_US);
+	assert_true(s[0].lport >= UDP_EPHEMERAL_MIN);
+	assert_int_equal(connect_to(0, IPV4(127, 0, 0, 1), 9), 0);	/* and again */
+	assert_int_equal(addr_to_v4(&s[0].local), IPV4(127, 0, 0, 1));
+	assert_int_equal(udp_connect(l->udp, &s[0], &any, 0), 0);
+	assert_false(s[0].connected);
+	assert_true(addr_is_any(&s[0].local) && addr_is_any(&s[0].remote));
+	assert_int_equal(s[0].rport, 0);
+	assert_int_equal(found(LOWER_FAR, 1, LOWER_US, s[0].lport), 0);
+}
+
+static void connect_keeps_what_was_bound(void **state)
+{
+	assert_int_equal(bind_at(0, LOWER_US, 53), 0);
+	assert_int_equal(connect_to(0, LOWER_FAR, 9), 0);
+	assert_int_equal(udp_connect(l->udp, &s[0], &any, 0), 0);
+	assert_int_equal(addr_to_v4(&s[0].local), LOWER_US);
+	assert_int_equal(s[0].lport, 53);
+}
+
+static void connect_that_cannot_be_changes_nothing(void **state)
+{
+	assert_int_equal(connect_to(0, IPV4(10, 0, 0, 255), 9), -E_ACCES);
+	assert_int_equal(connect_to(0, UINT32_MAX, 9), -E_ACCES);
+	assert_int_equal(connect_to(0, IPV4(240, 0, 0, 1), 9), -E_NETUNREACH);
+	assert_false(s[0].bound || s[0].connected);
+	s[0].broadcast = true;
+	assert_int_equal(connect_to(0, IPV4(10, 0, 0, 255), 9), 0);
+	assert_int_equal(bind_at(1, IPV4(127, 0, 0, 1), 53), 0);
+	assert_int_equal(connect_to(1, LOWER_FAR, 9), -E_ADDRNOTAVAIL);
+	assert_false(s[1].connected);
+}
+
+/* getaddrinfo() of the C library asks in this way which source would be used. */
+static void connect_to_port_0_tells_the_source(void **state)
+{
+	assert_int_equal(connect_to(0, LOWER_FAR, 0), 0);
+	assert_int_equal(addr_to_v4(&s[0].local), LOWER_US);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(port_belongs_to_one_socket),
+		T(port_with_equal_low_bits_is_another),
+		T(port_is_free_again_after_close),
+		T(port_is_shared_when_both_agree_and_the_last_one_gets),
+		T(address_must_be_ours_or_a_groups),
+		T(port_0_is_one_of_the_ephemeral_and_never_the_same),
+		T(last_free_ephemeral_port_is_found_and_then_none),
+		T(connected_comes_before_bound_to_an_address_before_bound_to_any),
+		T(connected_socket_hears_nobody_else),
+		T(connect_chooses_what_is_open_and_disconnect_takes_it_back),
+		T(connect_keeps_what_was_bound),
+		T(connect_that_cannot_be_changes_nothing),
+		T(connect_to_port_0_tells_the_source),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
