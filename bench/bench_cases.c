@@ -8,10 +8,48 @@
 
 extern const struct bench bench_tcp_pingpong;
 extern const struct bench bench_tcp_bulk;
+extern const struct bench bench_csum_20;
+extern const struct bench bench_csum_32;
+extern const struct bench bench_csum_64;
+extern const struct bench bench_csum_1460;
+extern const struct bench bench_csum_copy_64;
+extern const struct bench bench_csum_copy_1460;
+extern const struct bench bench_pkt_new_put;
+extern const struct bench bench_pkt_chain_put;
+extern const struct bench bench_table_hit_1k;
+extern const struct bench bench_table_miss_1k;
+extern const struct bench bench_table_hit_1m;
+extern const struct bench bench_wheel_rearm;
+extern const struct bench bench_wheel_arm_cancel;
+extern const struct bench bench_wheel_fire;
+extern const struct bench bench_siphash13_2;
+extern const struct bench bench_wire_tcp_parse;
+extern const struct bench bench_wire_tcp_write;
+extern const struct bench bench_wire_ipv4_parse;
+extern const struct bench bench_wire_ipv4_write;
 
 const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
 	&bench_tcp_bulk,
+	&bench_csum_20,
+	&bench_csum_32,
+	&bench_csum_64,
+	&bench_csum_1460,
+	&bench_csum_copy_64,
+	&bench_csum_copy_1460,
+	&bench_pkt_new_put,
+	&bench_pkt_chain_put,
+	&bench_table_hit_1k,
+	&bench_table_miss_1k,
+	&bench_table_hit_1m,
+	&bench_wheel_rearm,
+	&bench_wheel_arm_cancel,
+	&bench_wheel_fire,
+	&bench_siphash13_2,
+	&bench_wire_tcp_parse,
+	&bench_wire_tcp_write,
+	&bench_wire_ipv4_parse,
+	&bench_wire_ipv4_write,
 };
 const size_t bench_cases_n = sizeof(bench_cases) / sizeof(bench_cases[0]);
 

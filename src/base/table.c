@@ -151,8 +151,8 @@ static struct table_bucket *find(struct table *t, struct table_bucket *b, uint64
 				 uint32_t idx, unsigned *way)
 {
 	for (;;) {
-		for (uint32_t m = table_match(b, table_tag(hash)); m; m &= m - 1) {
-			*way = (unsigned)__builtin_ctz(m);
+		for (uint64_t m = table_match(b, table_tag(hash)); m; m &= m - 1) {
+			*way = table_way(m);
 			if (b->idx[*way] == idx)
 				return b;
 		}
@@ -173,6 +173,7 @@ void table_remove(struct table *t, uint64_t hash, uint32_t idx)
 	from = hole == last ? way : (unsigned)__builtin_ctz(last->used);
 	hole->tag[way] = last->tag[from];
 	hole->idx[way] = last->idx[from];
+	last->tag[from] = 0;
 	last->used &= (uint16_t)~(1u << from);
 	if (last->used == 0 && last != head) {
 		uint16_t o = head->over;
@@ -188,6 +189,8 @@ static uint32_t check_bucket(const struct table *t, const struct table_bucket *h
 			     const struct table_bucket *b)
 {
 	assert((b->used & ~ALL_USED) == 0);
+	for (unsigned way = 0; way < TABLE_WAYS; way++)
+		assert((b->tag[way] != 0) == (b->used >> way & 1));
 	for (uint32_t used = b->used; used; used &= used - 1) {
 		unsigned way = (unsigned)__builtin_ctz(used);
 		uint64_t hash = t->hash_of(t->ctx, b->idx[way]);

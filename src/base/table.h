@@ -10,12 +10,12 @@
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
-#include "base/types.h"
+#include "base/mem.h"
 
 #define TABLE_WAYS 10
 
 struct table_bucket {
-	uint16_t tag[TABLE_WAYS];
+	uint16_t tag[TABLE_WAYS];	/* 0: an empty way */
 	uint16_t used;		/* bit i: way i holds an entry */
 	uint16_t over;		/* 1 + index of the next overflow bucket; 0: none */
 	uint32_t idx[TABLE_WAYS];
@@ -51,11 +51,9 @@ void table_check(const struct table *t);
 
 static inline struct table_bucket *table_bucket_of(const struct table *t, uint64_t hash)
 {
-	uint32_t h = (uint32_t)hash, b = h & t->mask_low;
+	uint32_t h = (uint32_t)hash, is_split = (h & t->mask_low) < t->split;
 
-	if (b < t->split)
-		b = h & (t->mask_low << 1 | 1);
-	return &t->buckets[b];
+	return &t->buckets[h & (t->mask_low << is_split | is_split)];
 }
 
 static inline void table_prefetch(const struct table *t, uint64_t hash)
@@ -63,20 +61,46 @@ static inline void table_prefetch(const struct table *t, uint64_t hash)
 	prefetch_r(table_bucket_of(t, hash));
 }
 
-/* Tags come from the upper half of the hash, buckets from the lower. */
+/* Tags come from the upper half of the hash, buckets from the lower.  Never 0: that is an empty
+ * way's. */
 static inline uint16_t table_tag(uint64_t hash)
 {
-	return (uint16_t)(hash >> 48);
+	return (uint16_t)(hash >> 48) | 1;
 }
 
-/* Bit mask of the ways whose tag matches and which are used. */
-static inline uint32_t table_match(const struct table_bucket *b, uint16_t tag)
+/* Bit 15 of each 16-bit lane of `x` that is zero. */
+static inline uint64_t table_zero_lanes(uint64_t x)
 {
-	uint32_t m = 0;
+	const uint64_t low15 = 0x7fff7fff7fff7fff;
 
-	for (unsigned i = 0; i < TABLE_WAYS; i++)
-		m |= (uint32_t)(b->tag[i] == tag) << i;
-	return m & b->used;
+	return ~(((x & low15) + low15) | x | low15);
+}
+
+/* Bit 16 * lane + word for each way of the word's four that holds one of `tags`. */
+static inline uint64_t table_match_word(const struct table_bucket *b, unsigned word, uint64_t tags)
+{
+	uint64_t w;
+
+	mem_copy(&w, &b->tag[4 * word], sizeof(w));
+	return table_zero_lanes(w ^ tags) >> (15 - word);
+}
+
+/* The ways whose tag matches, as a set of bits that table_way() understands. */
+static inline uint64_t table_match(const struct table_bucket *b, uint16_t tag)
+{
+	uint64_t tags = tag * 0x0001000100010001u;
+	uint64_t last = table_match_word(b, 2, tags);	/* with `used` and `over` behind the tags */
+
+	return table_match_word(b, 0, tags) | table_match_word(b, 1, tags) | (last & 0xffffffff);
+}
+
+/* The way that the lowest bit of a set stands for: lane in the bit's upper part, word in its
+ * lower. */
+static inline unsigned table_way(uint64_t set)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(set);
+
+	return bit >> 4 | (bit & 3) << 2;
 }
 
 static inline const struct table_bucket *table_over(const struct table *t,
@@ -90,7 +114,7 @@ static inline const struct table_bucket *table_over(const struct table *t,
 #define table_each(t, hash, var) \
 	for (const struct table_bucket *tb_ = table_bucket_of(t, hash); tb_; \
 	     tb_ = table_over(t, tb_)) \
-		for (uint32_t tm_ = table_match(tb_, table_tag(hash)), var; \
-		     tm_ && (var = tb_->idx[__builtin_ctz(tm_)], 1); tm_ &= tm_ - 1)
+		for (uint64_t tm_ = table_match(tb_, table_tag(hash)), var; \
+		     tm_ && (var = tb_->idx[table_way(tm_)], 1); tm_ &= tm_ - 1)
 
 #endif

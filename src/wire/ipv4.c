@@ -1,6 +1,8 @@
 /* IPv4 header: bytes to struct.  Judges form, never addresses. */
 #include "wire/ipv4.h"
 
+#define PLAIN 0x45	/* version 4, five words of header: no options, nearly all there is */
+
 /* RFC 791 §3.1.  Of the options only the shape is judged, and source routes are told to ip/. */
 enum { OPT_END = 0, OPT_NOP = 1, OPT_RECORD_ROUTE = 7, OPT_TIMESTAMP = 68, OPT_LSRR = 131,
        OPT_SSRR = 137 };
@@ -69,7 +71,8 @@ static inline enum drop check_shape(struct wire_ipv4 *out, const uint8_t *b, siz
 	return DROP_NOT;
 }
 
-enum drop wire_ipv4_parse(struct wire_ipv4 *out, const uint8_t *b, size_t n, size_t have)
+static NOINLINE enum drop parse_with_options(struct wire_ipv4 *out, const uint8_t *b, size_t n,
+					     size_t have)
 {
 	enum drop why = check_shape(out, b, n);
 
@@ -80,9 +83,20 @@ enum drop wire_ipv4_parse(struct wire_ipv4 *out, const uint8_t *b, size_t n, siz
 	read_fields(out, b);
 	if (out->total_len < out->header_len || out->total_len > have)
 		return DROP_IP_TOTAL_LEN;
-	if (likely(out->header_len == WIRE_IPV4_LEN))
-		return DROP_NOT;
 	return read_options(out, b);
+}
+
+enum drop wire_ipv4_parse(struct wire_ipv4 *out, const uint8_t *b, size_t n, size_t have)
+{
+	if (unlikely(n < WIRE_IPV4_LEN || b[0] != PLAIN))
+		return parse_with_options(out, b, n, have);
+	if (unlikely(csum_fold(csum_partial(b, WIRE_IPV4_LEN, 0))))
+		return DROP_IP_CSUM;
+	out->header_len = WIRE_IPV4_LEN;
+	read_fields(out, b);
+	if (unlikely(out->total_len < WIRE_IPV4_LEN || out->total_len > have))
+		return DROP_IP_TOTAL_LEN;
+	return DROP_NOT;
 }
 
 enum drop wire_ipv4_parse_quoted(struct wire_ipv4 *out, const uint8_t *b, size_t n)

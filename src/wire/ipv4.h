@@ -31,29 +31,20 @@ enum drop wire_ipv4_parse(struct wire_ipv4 *out, const uint8_t *b, size_t n, siz
  * the checksum. */
 enum drop wire_ipv4_parse_quoted(struct wire_ipv4 *out, const uint8_t *b, size_t n);
 
-/* Writes 20 bytes with the checksum filled in. */
+/* Writes 20 bytes with the checksum filled in.  The words are put together first and stored whole,
+ * for to read back what was stored in parts would stall. */
 static inline void wire_ipv4_write(uint8_t *b, const struct wire_ipv4 *h)
 {
-	uint32_t w;
-	uint64_t sum;
+	uint32_t w[5] = {
+		0x45 | (uint32_t)h->tos << 8 | (uint32_t)__builtin_bswap16(h->total_len) << 16,
+		__builtin_bswap16(h->id) | (uint32_t)__builtin_bswap16(h->frag) << 16,
+		h->ttl | (uint32_t)h->proto << 8,
+		__builtin_bswap32(h->src),
+		__builtin_bswap32(h->dst),
+	};
 
-	b[0] = 0x45;
-	b[1] = h->tos;
-	store_be16(b + 2, h->total_len);
-	store_be16(b + 4, h->id);
-	store_be16(b + 6, h->frag);
-	b[8] = h->ttl;
-	b[9] = h->proto;
-	b[10] = b[11] = 0;
-	store_be32(b + 12, h->src);
-	store_be32(b + 16, h->dst);
-	sum = 0;
-	for (unsigned i = 0; i < 20; i += 4) {
-		mem_copy(&w, b + i, 4);
-		sum += w;
-	}
-	uint16_t c = csum_fold(sum);
-	mem_copy(b + 10, &c, 2);
+	w[2] |= (uint32_t)csum_fold((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]) << 16;
+	mem_copy(b, w, sizeof(w));
 }
 
 #endif
