@@ -24,14 +24,10 @@ static uint64_t tick_at_or_after(nsec t)
 	return (t >> WHEEL_TICK_SHIFT) + ((t & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
 }
 
-static nsec tick_to_nsec(uint64_t tick)
-{
-	return tick > NSEC_NEVER >> WHEEL_TICK_SHIFT ? NSEC_NEVER : tick << WHEEL_TICK_SHIFT;
-}
-
 void wheel_init(struct wheel *w, nsec now)
 {
 	w->tick = now >> WHEEL_TICK_SHIFT;
+	w->soonest = UINT64_MAX;
 	w->armed = 0;
 	list_init(&w->due);
 	list_init(&w->moving);
@@ -60,6 +56,7 @@ static void place(struct wheel *w, struct wheel_node *n)
 		list_push_back(&w->due, &n->node);
 		return;
 	}
+	w->soonest = MIN(w->soonest, tick);
 	level = (63 - (unsigned)__builtin_clzll(tick ^ w->tick)) / WHEEL_BITS;
 	if (level >= TOP) {
 		level = TOP;
@@ -131,8 +128,11 @@ static bool step(struct wheel *w, uint64_t now_tick)
 		place(w, container_of(moving, struct wheel_node, node));
 		return true;
 	}
-	if (!next_slot(w, &level, &slot, &tick) || tick > now_tick) {
+	if (!next_slot(w, &level, &slot, &tick))
+		tick = UINT64_MAX;
+	if (tick > now_tick) {
 		w->tick = MAX(w->tick, now_tick);
+		w->soonest = tick;
 		return false;
 	}
 	w->tick = tick;
@@ -141,7 +141,7 @@ static bool step(struct wheel *w, uint64_t now_tick)
 	return true;
 }
 
-struct wheel_node *wheel_pop(struct wheel *w, nsec now)
+struct wheel_node *wheel_pop_slow(struct wheel *w, nsec now)
 {
 	unsigned work = 0;
 	struct list *first;
@@ -151,16 +151,6 @@ struct wheel_node *wheel_pop(struct wheel *w, nsec now)
 			return NULL;
 	w->armed--;
 	return container_of(first, struct wheel_node, node);
-}
-
-nsec wheel_next(const struct wheel *w)
-{
-	unsigned level, slot;
-	uint64_t tick;
-
-	if (!list_empty(&w->due) || !list_empty(&w->moving))
-		return tick_to_nsec(w->tick);
-	return next_slot(w, &level, &slot, &tick) ? tick_to_nsec(tick) : NSEC_NEVER;
 }
 
 /* Asserts about one slot; returns how many nodes it holds. */
@@ -177,6 +167,7 @@ static uint32_t check_slot(const struct wheel *w, unsigned level, unsigned slot)
 		assert(l->next->prev == l && l->prev->next == l);
 		assert(node->level == level && node->slot == slot);
 		assert(tick > w->tick && slot != own);
+		assert(tick >= w->soonest);
 		if (level < TOP) {
 			assert((tick ^ w->tick) >> (level + 1) * WHEEL_BITS == 0);
 			assert((tick >> level * WHEEL_BITS & DIGIT_MASK) == slot && slot > own);

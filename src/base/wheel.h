@@ -23,6 +23,7 @@ struct wheel_node {
 struct wheel {
 	uint64_t tick;		/* everything up to this tick has been popped or is in `due` */
 	uint64_t used[WHEEL_LEVELS];	/* bit s: slot s of that level is not empty */
+	uint64_t soonest;	/* no node's tick is before it, but of those in due and moving */
 	struct list due;	/* expired, not yet popped */
 	struct list moving;	/* from a slot that was reached, not yet spread over lower levels */
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
@@ -45,11 +46,25 @@ static inline bool wheel_armed(const struct wheel_node *n)
  * the rest stays due.  Nodes come in order of their tick.  Work a call is bounded: with very many
  * nodes to move, NULL may come early; then wheel_next() is not after `now`, and the next poll goes
  * on. */
-struct wheel_node *wheel_pop(struct wheel *w, nsec now);
+struct wheel_node *wheel_pop_slow(struct wheel *w, nsec now);
+static inline struct wheel_node *wheel_pop(struct wheel *w, nsec now)
+{
+	if (likely(now >> WHEEL_TICK_SHIFT < w->soonest && list_empty(&w->due) &&
+		   list_empty(&w->moving)))
+		return NULL;
+	return wheel_pop_slow(w, now);
+}
 
 /* A moment no later than which nothing is due (a lower bound of the earliest deadline that makes
  * progress: popping at that moment, something fires or moves closer), or NSEC_NEVER when empty. */
-nsec wheel_next(const struct wheel *w);
+static inline nsec wheel_next(const struct wheel *w)
+{
+	if (unlikely(!list_empty(&w->due) || !list_empty(&w->moving)))
+		return w->tick << WHEEL_TICK_SHIFT;
+	if (!w->armed || w->soonest > NSEC_NEVER >> WHEEL_TICK_SHIFT)
+		return NSEC_NEVER;
+	return w->soonest << WHEEL_TICK_SHIFT;
+}
 
 /* Asserts the structure; slow, tests only. */
 void wheel_check(const struct wheel *w);

@@ -98,6 +98,7 @@ struct ip {
 	struct ip_proto protos[IP_PROTOS_MAX];
 	unsigned protos_n;
 	uint8_t row_of[256];	/* protocol number -> 1 + its row, 0: not spoken */
+	uint32_t batched;	/* bit per row whose batch is not empty */
 	struct { struct pkt *p[IP_BATCH]; unsigned n; } batch[IP_PROTOS_MAX];
 	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
 	struct ip_frag *frag;

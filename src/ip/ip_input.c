@@ -99,6 +99,7 @@ static inline void to_row(struct ip *ip, struct pkt *p TAKES)
 		return;
 	}
 	row--;
+	ip->batched |= 1u << row;
 	ip->batch[row].p[ip->batch[row].n++] = p;
 	if (unlikely(ip->batch[row].n == IP_BATCH))
 		deliver_row(ip, row);
@@ -206,9 +207,13 @@ void ip_input(void *self, struct pkt **p, unsigned n)
 
 static void deliver_rows(struct ip *ip)
 {
-	for (unsigned row = 0; row < ip->protos_n; row++)
+	while (ip->batched) {
+		unsigned row = (unsigned)__builtin_ctz(ip->batched);
+
+		ip->batched &= ip->batched - 1;
 		if (ip->batch[row].n)
 			deliver_row(ip, row);
+	}
 }
 
 /* What our transports send to ourselves while we deliver waits for the next call. */
@@ -217,6 +222,8 @@ bool ip_deliver(struct ip *ip)
 	uint32_t left = MIN(ip->loop.n, IP_LOOP_BUDGET);
 
 	deliver_rows(ip);
+	if (likely(!left))
+		return ip->loop.n > 0;
 	while (left) {
 		struct pkt *p[LOOP_BURST];
 		unsigned n = MIN(left, LOOP_BURST);

@@ -16,7 +16,8 @@ import law
 ABI = ('sock', 'ring')
 # flags, section and name of a line of `objdump -t`
 SYMBOL = re.compile(r'^[0-9a-f]+ (?P<flags>.{7}) (?P<section>\S+)\s+[0-9a-f]+\s+(?:\.hidden )?(?P<name>\S+)$')
-MACHINERY = re.compile(r'^(__(asan|ubsan|odr_asan|sanitizer|gcov|sancov|start|stop)|\.L|asan\.|_GLOBAL_|\.\w+$)')
+MACHINERY = re.compile(r'^(__(gnu_lto|asan|ubsan|odr_asan|sanitizer|gcov|sancov|start|stop)|\.L|asan\.|_GLOBAL_|\.\w+$|'
+                       r'\w+\.c\.[0-9a-f]{8}$)')
 
 
 def prefixes(module, folder, kind):
