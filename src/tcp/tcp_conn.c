@@ -182,7 +182,7 @@ void tcp_conn_ready(struct tcp *t, struct tcp_conn *c, unsigned bits)
 		return;
 	c->ready |= (uint8_t)bits;
 	/* Not accepted yet: ready_node is the listener's; tcp_accept() links it. */
-	if (!c->listener && !list_linked(&c->ready_node))
+	if (!(c->flags & TCPF_EMBRYO) && !list_linked(&c->ready_node))
 		list_push_back(&t->ready, &c->ready_node);
 }
 
@@ -198,7 +198,7 @@ static void retire(struct tcp *t, struct tcp_conn *c)
 		tcp_demux_remove(t, c);
 	list_del(&c->out_node);
 	c->flags &= ~(uint32_t)(TCPF_ACK_NOW | TCPF_ACK_DELAYED);
-	if (c->flags & TCPF_ORPHAN || c->listener)
+	if (c->flags & (TCPF_ORPHAN | TCPF_EMBRYO))
 		tcp_conn_free(t, c);
 }
 

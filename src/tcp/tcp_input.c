@@ -31,7 +31,6 @@ uint16_t tcp_rcv_syn_window(const struct tcp *t, const struct tcp_conn *c)
 /* The peer's SYN: where its bytes begin. */
 void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h)
 {
-	c->irs = h->seq;
 	c->rcv.nxt = c->rcv.ack_sent = h->seq + 1;
 	c->rcv.adv = c->rcv.nxt + tcp_rcv_syn_window(t, c);
 	c->rcv.mss = TCP_MSS_DEFAULT;
@@ -237,7 +236,7 @@ static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	/* Both opened at once: their SYN-ACK repeats the SYN that we know, and counts for its
 	 * ACK (RFC 9293 §3.5, figure 7). */
-	if (unlikely(c->state == TCP_SYN_RECEIVED && s->seq == c->irs &&
+	if (unlikely(c->state == TCP_SYN_RECEIVED && s->seq == c->rcv.nxt - 1 &&
 		     s->flags & WIRE_TCP_SYN && s->flags & WIRE_TCP_ACK))
 		trim_front(s, 1);
 	if (unlikely(!acceptable(c, s))) {

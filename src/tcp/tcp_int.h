@@ -38,7 +38,7 @@ enum tcp_conn_flags {
 	TCPF_RECOVERY = 1 << 14,	/* fast recovery, RFC 6582 */
 	TCPF_LOSS = 1 << 15,		/* after an RTO, until `recover` is acknowledged */
 	TCPF_PROBING = 1 << 16,		/* a byte was sent into a closed window */
-	TCPF_QUEUED_ACCEPT = 1 << 17,	/* on its listener's queue */
+	TCPF_EMBRYO = 1 << 17,		/* not accepted yet: `listener` counts, not `owner` */
 };
 
 /* pkt->cb of payload on snd.unsent and rtx.sent.  The queue's view of a packet is here, because its
@@ -127,8 +127,10 @@ struct tcp_conn {
 	} timer;
 	/* on tcp->ready (or a listener's queue), tcp->out */
 	struct list ready_node, out_node;
-	void *owner;
-	struct tcp_listener *listener;	/* until accepted */
+	union {
+		void *owner;
+		struct tcp_listener *listener;	/* TCPF_EMBRYO */
+	};
 	struct addr local, remote;
 	uint16_t lport, rport;
 	uint32_t ts_offset;		/* our clock's, RFC 7323 §5.4 */
@@ -140,12 +142,15 @@ struct tcp_conn {
 		uint16_t pieces;
 	} reass;
 	uint16_t states_passed;
-	uint32_t iss, irs;
+	uint16_t rto_fired;		/* saturating */
+	uint32_t iss;
 	uint32_t reuse;			/* counts lives of this slot */
-	uint32_t retrans_segs, rto_fired;
+	uint32_t retrans_segs;
 	uint32_t segs_in, segs_out;
 	uint64_t bytes_in, bytes_out;
 } CACHE_ALIGNED;
+static_assert(sizeof(struct tcp_conn) == 7 * CACHE_LINE,
+	      "an idle connection under 512 bytes, all in");
 
 struct tcp_listener {
 	struct list hash_node;

@@ -66,7 +66,7 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 
 void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	struct tcp_listener *l = c->listener;
+	struct tcp_listener *l = c->flags & TCPF_EMBRYO ? c->listener : NULL;
 
 	tcp_snd_syn_acked(c);
 	tcp_rtx_established(t, c, s);
@@ -183,7 +183,7 @@ struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l, void *owner)
 	if (!n)
 		return NULL;
 	c = container_of(n, struct tcp_conn, ready_node);
-	c->listener = NULL;
+	c->flags &= ~(uint32_t)TCPF_EMBRYO;
 	c->owner = owner;
 	l->pending--;
 	if (c->ready)
@@ -194,16 +194,16 @@ struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l, void *owner)
 /* A connection that was never accepted ends. */
 void tcp_listener_forget(struct tcp *t, struct tcp_conn *c)
 {
-	if (!c->listener)
+	if (!(c->flags & TCPF_EMBRYO))
 		return;
 	c->listener->pending--;
-	c->listener = NULL;
+	c->flags &= ~(uint32_t)TCPF_EMBRYO;
 }
 
 void tcp_listener_close(struct tcp *t, struct tcp_listener *l)
 {
 	for (uint32_t i = 0; i < t->config.conns_max && l->pending; i++)
-		if (t->conns[i].flags & TCPF_USED && t->conns[i].listener == l)
+		if (t->conns[i].flags & TCPF_EMBRYO && t->conns[i].listener == l)
 			tcp_abort(t, &t->conns[i]);
 	assert(l->pending == 0);
 	list_del(&l->ready_node);
@@ -235,6 +235,7 @@ static enum drop passive_open(struct tcp *t, struct tcp_listener *l, struct tcp_
 		tcp_conn_free(t, c);
 		return DROP_TCP_CONNS;
 	}
+	c->flags |= TCPF_EMBRYO;
 	c->listener = l;
 	l->pending++;
 	tcp_set_state(t, c, TCP_LISTEN);

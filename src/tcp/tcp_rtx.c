@@ -284,7 +284,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		return;
 	}
 	c->rtx.retries++;
-	c->rto_fired++;
+	c->rto_fired += c->rto_fired < UINT16_MAX;
 	t->n.rto_fired++;
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
 		c->rtx.backoff++;
