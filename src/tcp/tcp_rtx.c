@@ -347,7 +347,7 @@ void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c)
 		persist(t, c);
 	else if (c->snd.una != c->snd.nxt)
 		rto(t, c);
-	else if (c->snd.unsent.head)
+	else
 		stuck(t, c);
 }
 
