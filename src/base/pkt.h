@@ -104,6 +104,13 @@ bool pool_at_rest(const struct pool *pool);
 /* Walks all descriptors and asserts what the head of this file says.  Slow; tests only. */
 void pool_check(const struct pool *pool);
 
+/* May bytes that a user queues take one of `left` free descriptors out of `n`?  Some are left for
+ * received frames, headers and slices: what is queued is only freed by sending it. */
+static inline bool pool_spare(uint32_t left, uint32_t n)
+{
+	return left > MIN(n >> 3, 256u);
+}
+
 /* An empty packet with PKT_HEADROOM in front, or NULL when the pool is empty (counted there). */
 OWNER(pkt_put) static inline struct pkt *pkt_new(struct pool *pool)
 {

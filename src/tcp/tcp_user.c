@@ -46,6 +46,7 @@ int tcp_write(struct tcp *t, struct tcp_conn *c, const void *from, uint32_t n)
 {
 	uint32_t done = 0, room = tcp_send_room(c), take = MIN(MIN(n, room), (uint32_t)INT32_MAX);
 	const uint8_t *at = from;
+	struct pool *pool = t->core->pool;
 	struct pkt *p = c->snd.unsent.tail;
 	int err = send_state(c);
 
@@ -57,7 +58,9 @@ int tcp_write(struct tcp *t, struct tcp_conn *c, const void *from, uint32_t n)
 		tcp_snd_appended(c, done);
 	}
 	while (done < take) {
-		p = pkt_new(t->core->pool);
+		if (!pool_spare(pool->free_frames_n, pool->frames))
+			break;
+		p = pkt_new(pool);
 		if (!p)
 			break;
 		*tcp_tx(p) = (struct tcp_tx){.payload = p->data, .flags = TX_SUM};
