@@ -47,7 +47,7 @@ enum leat_op {
 	LEAT_OP_TIMEOUT,
 	/* addr: user_data of a TIMEOUT; off != 0 with LEAT_TIMEOUT_UPDATE: new time */
 	LEAT_OP_TIMEOUT_REMOVE,
-	LEAT_OP_ASYNC_CANCEL,	/* addr: user_data */
+	LEAT_OP_ASYNC_CANCEL,	/* addr: user_data -> 0 or -ENOENT (finished, or never was) */
 	LEAT_OP_N
 };
 

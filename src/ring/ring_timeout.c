@@ -34,16 +34,14 @@ int ring_timeout_remove(struct socks *s, const struct leat_sqe *sqe)
 	struct leat_ring *ring = container_of(s, struct leat_ring, socks);
 	struct sock_op *op = sock_op_find(s, sqe->addr, LEAT_OP_TIMEOUT);
 
+	if (sqe->op_flags == LEAT_TIMEOUT_ABS)
+		return -E_INVAL;
 	if (!op)
 		return -E_NOENT;
-	if (op->queue == SOCK_Q_BACKLOG)
-		return -E_ALREADY;
 	if (sqe->op_flags & LEAT_TIMEOUT_UPDATE) {
 		wheel_arm(&s->net->core.wheel, &op->timer, deadline_of(ring, sqe));
 		return 0;
 	}
-	if (sqe->op_flags)
-		return -E_INVAL;
 	if (!sock_op_spare(s))
 		return SOCK_BUSY;
 	sock_op_finish(s, op, -E_CANCELED, 0);

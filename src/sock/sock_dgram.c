@@ -101,43 +101,34 @@ int sock_dgram_recv(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 
 /* ---- sending */
 
-struct target {
-	struct addr ip;
-	uint16_t port;
-};
-
-/* Where it goes, and whether it may: 0 or a negative error. */
-static int aim(struct socks *s, struct sock *k, const struct leat_sqe *sqe, struct target *to)
+static int may_send(const struct sock *k, const struct leat_sqe *sqe)
 {
-	const struct leat_addr *a = (const struct leat_addr *)sqe->addr2;
-	struct udp_sock *u = k->udp;
-	int err = -udp_take_error(u);
-
-	if (err)
-		return err;
 	if (k->flags & SOCKF_WR_SHUT)
 		return -E_PIPE;
-	if (sqe->len > UDP_PAYLOAD_MAX)
-		return -E_MSGSIZE;
+	return sqe->len > UDP_PAYLOAD_MAX ? -E_MSGSIZE : 0;
+}
+
+/* To where the submission says, else to where the socket is connected. */
+static int send_pkt(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+		    struct pkt *p TAKES)
+{
+	const struct leat_addr *a = (const struct leat_addr *)sqe->addr2;
+	struct addr to;
+	int err;
+
 	if (sqe->opcode == LEAT_OP_SENDTO && a) {
-		sock_addr_in(&to->ip, a);
-		to->port = a->port;
-	} else if (u->connected) {
-		to->ip = u->remote;
-		to->port = u->rport;
+		sock_addr_in(&to, a);
+		err = udp_send(&s->net->udp, k->udp, &to, a->port, p);
 	} else {
-		return -E_DESTADDRREQ;
+		err = udp_send(&s->net->udp, k->udp, NULL, 0, p);
 	}
-	if (to->port == 0)
-		return -E_INVAL;
-	return 0;
+	return err ? err : (int)sqe->len;
 }
 
 int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
-	struct target to;
+	int err = may_send(k, sqe);
 	struct pkt *p;
-	int err = aim(s, k, sqe, &to);
 
 	if (err)
 		return err;
@@ -148,45 +139,24 @@ int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 		pkt_put(p);
 		return -E_NOBUFS;
 	}
-	err = udp_send(&s->net->udp, k->udp, &to.ip, to.port, p);
-	return err ? err : (int)sqe->len;
-}
-
-/* An empty frame for the headers, and the user's memory behind it. */
-static int send_lent(struct socks *s, struct sock *k, struct sock_op *op, const struct target *to)
-{
-	struct pkt *p = pkt_new(&s->net->pool), *body;
-	int err;
-
-	if (!p)
-		return -E_NOBUFS;
-	body = pkt_lent(&s->net->pool, &op->tx.lend, op->tx.from, op->tx.len);
-	if (!body) {
-		pkt_put(p);
-		return -E_NOBUFS;
-	}
-	pkt_append(p, body);
-	err = udp_send(&s->net->udp, k->udp, &to->ip, to->port, p);
-	return err ? err : (int)op->tx.len;
+	return send_pkt(s, k, sqe, p);
 }
 
 int sock_dgram_send_zc(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
+	int err = may_send(k, sqe);
 	struct sock_op *op;
-	struct target to;
-	int err;
+	struct pkt *p;
 
-	if (!s->ops_free)
-		return SOCK_BUSY;
-	err = aim(s, k, sqe, &to);
 	if (err)
 		return err;
 	op = sock_op_new(s, sqe, k, SOCK_Q_TX);
+	if (!op)
+		return SOCK_BUSY;
 	op->tx.lend.refs = 1;
-	op->tx.from = (const uint8_t *)sqe->addr;
-	op->tx.len = sqe->len;
 	op->tx.done = 0;
-	sock_op_finish(s, op, send_lent(s, k, op, &to), 0);
+	p = pkt_lent(&s->net->pool, &op->tx.lend, (const void *)sqe->addr, sqe->len);
+	sock_op_finish(s, op, p ? send_pkt(s, k, sqe, p) : -E_NOBUFS, 0);
 	return SOCK_PARKED;
 }
 

@@ -134,7 +134,6 @@ static struct sock_op *op_get(struct socks *s, const struct leat_sqe *sqe)
 
 static void op_put(struct socks *s, struct sock_op *op)
 {
-	hash_del(s, op);
 	op->opcode = LEAT_OP_N;
 	op->next = s->ops_free;
 	s->ops_free = sock_op_index(s, op);
@@ -166,6 +165,7 @@ static bool answer(struct socks *s, struct sock_op *op, int32_t res, uint32_t cq
 {
 	bool lent = cqe_flags & LEAT_CQE_F_MORE;
 
+	hash_del(s, op);	/* nothing is left that could be cancelled */
 	if (res >= 0 && op->flags & SOCK_OP_SKIP)
 		return !lent;
 	if (unlikely(sock_cq_room(s) == 0)) {
@@ -185,23 +185,6 @@ static bool is_zc(const struct sock_op *op)
 	return op->opcode == LEAT_OP_SEND_ZC;
 }
 
-void sock_op_finish(struct socks *s, struct sock_op *op, int32_t res, uint32_t cqe_flags)
-{
-	unhook(s, op);
-	op->sock = 0;
-	if (unlikely(is_zc(op))) {
-		/* The operation's own reference; what remains are packets of tcp and below. */
-		if (--op->tx.lend.refs) {
-			op->flags |= SOCK_OP_LENT;
-			cqe_flags |= LEAT_CQE_F_MORE;
-		}
-	}
-	if (likely(answer(s, op, res, cqe_flags)))
-		op_put(s, op);
-	else if (op->queue != SOCK_Q_BACKLOG)
-		hash_del(s, op);	/* nothing is left that could be cancelled */
-}
-
 /* The last packet that named the memory of `op` is gone. */
 void sock_op_lend_back(struct socks *s, struct sock_op *op)
 {
@@ -212,6 +195,35 @@ void sock_op_lend_back(struct socks *s, struct sock_op *op)
 	}
 	op->flags &= (uint8_t)~SOCK_OP_LENT;
 	if (answer(s, op, 0, LEAT_CQE_F_NOTIF))
+		op_put(s, op);
+}
+
+/* Who sent something gets two completions, even when the memory is back already.  The reference
+ * that is dropped is the operation's own; what remains are packets of the layers below. */
+static void finish_zc(struct socks *s, struct sock_op *op, int32_t res)
+{
+	bool lent = --op->tx.lend.refs;
+
+	if (!lent && res <= 0) {
+		if (answer(s, op, res, 0))
+			op_put(s, op);
+		return;
+	}
+	op->flags |= SOCK_OP_LENT;
+	(void)answer(s, op, res, LEAT_CQE_F_MORE);
+	if (!lent)
+		sock_op_lend_back(s, op);
+}
+
+void sock_op_finish(struct socks *s, struct sock_op *op, int32_t res, uint32_t cqe_flags)
+{
+	unhook(s, op);
+	op->sock = 0;
+	if (unlikely(is_zc(op))) {
+		finish_zc(s, op, res);
+		return;
+	}
+	if (likely(answer(s, op, res, cqe_flags)))
 		op_put(s, op);
 }
 
@@ -244,7 +256,6 @@ static void flush_backlog(struct socks *s)
 			op_put(s, op);
 			continue;
 		}
-		hash_del(s, op);
 		if (op->flags & SOCK_OP_LEND_BACK)
 			sock_op_lend_back(s, op);
 	}
@@ -309,8 +320,6 @@ int sock_cancel(struct socks *s, const struct leat_sqe *sqe)
 
 	if (!op)
 		return -E_NOENT;
-	if (op->queue == SOCK_Q_BACKLOG)
-		return -E_ALREADY;
 	if (!sock_op_spare(s))
 		return SOCK_BUSY;
 	sock_op_cancel(s, op);

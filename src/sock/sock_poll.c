@@ -88,8 +88,6 @@ int sock_poll_remove(struct socks *s, const struct leat_sqe *sqe)
 
 	if (!op)
 		return -E_NOENT;
-	if (op->queue == SOCK_Q_BACKLOG)
-		return -E_ALREADY;
 	if (!sock_op_spare(s))
 		return SOCK_BUSY;
 	sock_op_cancel(s, op);

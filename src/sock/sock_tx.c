@@ -138,6 +138,16 @@ int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
 
 /* ---- SEND_ZC */
 
+/* The next `n` bytes, or NULL for want of a descriptor. */
+static struct pkt *lend(struct socks *s, struct sock_op *op, uint32_t n)
+{
+	struct pool *pool = &s->net->pool;
+
+	if (!pool_spare(pool->free_bare_n, pool->bare))
+		return NULL;
+	return pkt_lent(pool, &op->tx.lend, op->tx.from + op->tx.done, n);
+}
+
 static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
 {
 	struct tcp *t = &s->net->tcp;
@@ -152,7 +162,7 @@ static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
 			return SOCK_PARKED;
 		}
 		if (res == 0) {
-			p = pkt_lent(&s->net->pool, &op->tx.lend, op->tx.from + op->tx.done, n);
+			p = lend(s, op, n);
 			res = p ? tcp_send(t, k->conn, p) : -E_NOBUFS;
 		}
 		if (res < 0)
