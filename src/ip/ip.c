@@ -34,8 +34,8 @@ void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 	ip->icmp_errors_per_s = 1000;
 	pktq_init(&ip->loop);
 	ip->ids = mem;
-	for (uint64_t i = 0; i < IP_IDS; i++)
-		ip->ids[i] = (uint32_t)siphash_words(&core->secret_key, &i, 1);
+	for (unsigned i = 0; i < IP_IDS; i++)
+		ip->ids[i] = (uint32_t)prng_u64(&core->prng);
 	ip_frag_init(ip, (uint8_t *)mem + ALIGN_UP(IP_IDS * sizeof(uint32_t), CACHE_LINE));
 	link->unreachable = ip_unreachable;
 	link->changed = link_changed;
@@ -47,8 +47,8 @@ void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 void ip_fini(struct ip *ip)
 {
 	for (unsigned row = 0; row < ip->protos_n; row++)
-		while (ip->batch[row].n)
-			pkt_put(ip->batch[row].p[--ip->batch[row].n]);
+		while (ip->batch_n[row])
+			pkt_put(ip->batch[row][--ip->batch_n[row]]);
 	pktq_free(&ip->loop);
 	ip_frag_fini(ip);
 }
@@ -73,9 +73,10 @@ void ip_check(const struct ip *ip)
 		assert(ip->routes[i - 1].prefix >= ip->routes[i].prefix);
 	for (unsigned row = 0; row < ip->protos_n; row++) {
 		assert(ip->row_of[ip->protos[row].proto] == row + 1);
-		assert(ip->batch[row].n < IP_BATCH);
-		for (unsigned i = 0; i < ip->batch[row].n; i++)
-			assert(ip->batch[row].p[i]->refs > 0);
+		assert(ip->batch_n[row] < IP_BATCH);
+		assert(!(ip->batched >> row & 1) == !ip->batch_n[row]);
+		for (unsigned i = 0; i < ip->batch_n[row]; i++)
+			assert(ip->batch[row][i]->refs > 0);
 	}
 	for (const struct pkt *p = ip->loop.head; p; p = p->next) {
 		assert(p->flags & PKT_LOOPED);

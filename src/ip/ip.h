@@ -92,14 +92,16 @@ struct ip {
 	unsigned addrs_n;
 	/* addrs as they stand in a header */
 	struct { uint32_t addr, bcast; } v4[IP_ADDRS_MAX];
+	uint64_t pair;		/* source and destination that were judged good last; 0: none */
 	struct ip_route routes[IP_ROUTES_MAX];	/* longest prefix first */
 	unsigned routes_n;
 	uint32_t generation;	/* changes with routes, addresses and link->generation */
 	struct ip_proto protos[IP_PROTOS_MAX];
 	unsigned protos_n;
 	uint8_t row_of[256];	/* protocol number -> 1 + its row, 0: not spoken */
-	uint32_t batched;	/* bit per row whose batch is not empty */
-	struct { struct pkt *p[IP_BATCH]; unsigned n; } batch[IP_PROTOS_MAX];
+	struct pkt *batch[IP_PROTOS_MAX][IP_BATCH];	/* by row, what waits for its transport */
+	unsigned batch_n[IP_PROTOS_MAX];
+	uint32_t batched;	/* bit of each row for which something waits */
 	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
 	struct ip_frag *frag;
 	uint32_t *ids;		/* counters behind the identification field, see ip_output.c */

@@ -39,6 +39,7 @@ int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t 
 	/* RFC 3021 §2.1: a 31-bit prefix has no broadcast address. */
 	ip->v4[i].bcast = prefix < 31 ? __builtin_bswap32(v4 | ~mask) : 0;
 	ip->addrs_n++;
+	ip->pair = 0;
 	ip_generation_next(ip);
 	return 0;
 }

@@ -62,30 +62,44 @@ struct arrival {
 };
 
 /* RFC 1122 §3.2.1.3: both addresses of a packet from a wire. */
-static inline enum drop judge_addrs(const struct ip *ip, struct pkt *p, const struct arrival *a)
+static NOINLINE enum drop judge_addrs(struct ip *ip, struct pkt *p, uint32_t src, uint32_t dst)
 {
-	uint8_t net = (uint8_t)a->src;
+	uint8_t net = (uint8_t)src;
 	bool ours = false, wrong = net == 0 || net == 127 || net >= 224;
 
 	for (unsigned i = 0; i < ip->addrs_n; i++) {
-		ours |= ip->v4[i].addr == a->dst;
-		wrong |= ip->v4[i].addr == a->src || ip->v4[i].bcast == a->src;
+		ours |= ip->v4[i].addr == dst;
+		wrong |= ip->v4[i].addr == src || ip->v4[i].bcast == src;
 	}
 	if (unlikely(wrong))
 		return DROP_IP_SRC;
 	if (unlikely(!ours))
-		return judge_group(ip, p, __builtin_bswap32(a->dst));
+		return judge_group(ip, p, __builtin_bswap32(dst));
 	/* RFC 1122 §3.3.6: unicast that came to everybody is not for us. */
-	return unlikely(p->flags & PKT_LINK_BCAST) ? DROP_IP_DST : DROP_NOT;
+	if (unlikely(p->flags & PKT_LINK_BCAST))
+		return DROP_IP_DST;
+	ip->pair = src | (uint64_t)dst << 32;
+	return DROP_NOT;
+}
+
+/* Who spoke last speaks again, as a rule.  A packet of our own is not judged. */
+static inline enum drop judge_pair(struct ip *ip, struct pkt *p, uint32_t src, uint32_t dst)
+{
+	uint64_t pair = src | (uint64_t)dst << 32;
+
+	if (likely(pair == ip->pair && !(p->flags & PKT_LINK_BCAST)) || p->flags & PKT_LOOPED)
+		return DROP_NOT;
+	return judge_addrs(ip, p, src, dst);
 }
 
 static void deliver_row(struct ip *ip, unsigned row)
 {
-	unsigned n = ip->batch[row].n;
+	unsigned n = ip->batch_n[row];
 
-	ip->batch[row].n = 0;
+	ip->batch_n[row] = 0;
+	ip->batched &= ~(1u << row);
 	ip->delivered += n;
-	ip->protos[row].input(ip->protos[row].self, ip->batch[row].p, n);
+	ip->protos[row].input(ip->protos[row].self, ip->batch[row], n);
 }
 
 /* Onto the batch of its protocol. */
@@ -100,13 +114,13 @@ static inline void to_row(struct ip *ip, struct pkt *p TAKES)
 	}
 	row--;
 	ip->batched |= 1u << row;
-	ip->batch[row].p[ip->batch[row].n++] = p;
-	if (unlikely(ip->batch[row].n == IP_BATCH))
+	ip->batch[row][ip->batch_n[row]++] = p;
+	if (unlikely(ip->batch_n[row] == IP_BATCH))
 		deliver_row(ip, row);
 }
 
 /* The usual header, five words without options and not of a fragment, judged in registers as a
- * little-endian machine sees it.  False: look again, by judge_header(). */
+ * little-endian machine sees it.  False: accept_other() looks again. */
 static inline bool plain_header(const struct pkt *p, struct arrival *a)
 {
 	uint64_t q0, q1, sum;
@@ -169,30 +183,47 @@ static inline void fill(struct pkt *p, const struct arrival *a)
 	pkt_pull(p, a->header_len);
 }
 
+/* A packet with an unusual header, in pieces, or a fragment; or one that is wrong. */
+static NOINLINE void accept_other(struct ip *ip, struct pkt *p TAKES)
+{
+	struct arrival a;
+	enum drop why;
+
+	p->l3 = 0;
+	p = ip_contiguous(ip, p, WIRE_IPV4_LEN_MAX + IP_CONTIGUOUS);
+	if (!p)
+		return;
+	why = judge_header(p, &a);
+	if (!why)
+		why = judge_pair(ip, p, a.src, a.dst);
+	if (why) {
+		core_drop(ip->core, why, p);
+		return;
+	}
+	fill(p, &a);
+	if (a.frag) {
+		p = ip_frag_input(ip, p, a.id, a.frag);
+		if (!p)
+			return;
+	}
+	to_row(ip, p);
+}
+
 static inline void accept(struct ip *ip, struct pkt *p TAKES)
 {
 	struct arrival a;
-	enum drop why = DROP_NOT;
+	enum drop why;
 
 	if (unlikely(!plain_header(p, &a))) {
-		p->l3 = 0;
-		p = ip_contiguous(ip, p, WIRE_IPV4_LEN_MAX + IP_CONTIGUOUS);
-		if (!p)
-			return;
-		why = judge_header(p, &a);
+		accept_other(ip, p);
+		return;
 	}
-	if (likely(!why && !(p->flags & PKT_LOOPED)))
-		why = judge_addrs(ip, p, &a);
+	why = judge_pair(ip, p, a.src, a.dst);
 	if (unlikely(why)) {
 		core_drop(ip->core, why, p);
 		return;
 	}
 	fill(p, &a);
-	if (unlikely(a.frag)) {
-		p = ip_frag_input(ip, p, a.id, a.frag);
-		if (!p)
-			return;
-	}
 	to_row(ip, p);
 }
 
@@ -207,13 +238,8 @@ void ip_input(void *self, struct pkt **p, unsigned n)
 
 static void deliver_rows(struct ip *ip)
 {
-	while (ip->batched) {
-		unsigned row = (unsigned)__builtin_ctz(ip->batched);
-
-		ip->batched &= ip->batched - 1;
-		if (ip->batch[row].n)
-			deliver_row(ip, row);
-	}
+	for (uint32_t rows = ip->batched; rows; rows &= rows - 1)
+		deliver_row(ip, (unsigned)__builtin_ctz(rows));
 }
 
 /* What our transports send to ourselves while we deliver waits for the next call. */

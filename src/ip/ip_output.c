@@ -17,7 +17,7 @@
 uint16_t ip_id(struct ip *ip, const struct addr *src, const struct addr *dst, uint8_t proto)
 {
 	uint64_t w[2] = {src->w[3] | (uint64_t)dst->w[3] << 32, proto};
-	uint64_t h = foldhash_2(&ip->core->secret_key, w[0], w[1]);
+	uint64_t h = foldhash_2(&ip->core->hash_key, w[0], w[1]);
 
 	return (uint16_t)ip->ids[h & (IP_IDS - 1)]++;
 }
@@ -142,11 +142,13 @@ int ip_output(struct ip *ip, struct ip_path *path, const struct addr *src, const
 	      const struct ip_send *how, struct pkt *p)
 {
 	uint32_t total = p->total + WIRE_IPV4_LEN;
+	uint8_t *b;
 
 	if (unlikely(!ip_path_fresh(ip, path) || total > path->mtu || !path->neigh ||
 		     path->neigh->state != NEIGH_REACHABLE))
 		return output_slow(ip, path, src, dst, how, p);
-	header_write(ip, pkt_push(p, WIRE_IPV4_LEN), src, dst, how, total);
+	b = pkt_push(p, WIRE_IPV4_LEN + LINK_HEADER);
+	header_write(ip, b + LINK_HEADER, src, dst, how, total);
 	ip->out++;
 	link_output_reachable(ip->link, path->neigh, p);
 	return 0;

@@ -60,8 +60,9 @@ struct link_dev {
 	struct netdev *dev;
 	uint64_t mac;		/* the device's, as a load of eight bytes sees it */
 	uint32_t frame_max;	/* bytes of a frame with its header */
-	bool chain;		/* takes packets of several pieces */
+	uint32_t bit;		/* its own in link->tx_ready */
 	unsigned tx_n;
+	bool chain;		/* takes packets of several pieces */
 	struct pkt *txq[LINK_TXQ_MAX];
 };
 
@@ -74,6 +75,7 @@ enum link_neigh_class {
 
 struct link {
 	struct core *core;
+	uint32_t tx_ready;	/* bit i: frames are queued for device i */
 	struct link_dev devs[LINK_DEVS_MAX];
 	unsigned devs_n;
 	struct link_upper uppers[LINK_UPPERS_MAX];
@@ -122,17 +124,20 @@ static inline void link_enqueue(struct link *l, struct link_dev *d, struct pkt *
 {
 	if (unlikely(d->tx_n == LINK_TXQ_MAX || p->total > d->frame_max || (p->frag && !d->chain)))
 		link_enqueue_slow(l, d, p);
-	else
+	else {
 		d->txq[d->tx_n++] = p;
+		l->tx_ready |= d->bit;
+	}
 }
 
-/* The fast form of link_output() for an entry that is NEIGH_REACHABLE. */
+#define LINK_HEADER 14u
+
+/* The fast form of link_output() for an entry that is NEIGH_REACHABLE: p->data is at LINK_HEADER
+ * bytes in front of the network header, which are filled here. */
 static inline void link_output_reachable(struct link *l, struct link_neigh *to, struct pkt *p TAKES)
 {
-	uint8_t *b = pkt_push(p, 14);
-
-	mem_copy(b, to->header, 8);
-	mem_copy(b + 6, to->header + 6, 8);
+	mem_copy(p->data, to->header, 8);
+	mem_copy(p->data + LINK_HEADER - 8, to->header + LINK_HEADER - 8, 8);
 	to->used = l->core->now;
 	link_enqueue(l, &l->devs[to->if_index], p);
 }

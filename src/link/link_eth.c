@@ -55,6 +55,7 @@ int link_add_dev(struct link *l, struct netdev *dev)
 	mem_copy(&d->mac, dev->mac.b, sizeof(dev->mac.b));
 	d->frame_max = dev->mtu + WIRE_ETH_LEN;
 	d->chain = dev->features & NETDEV_CHAIN_TX;
+	d->bit = 1u << l->devs_n;
 	dev->index = (uint8_t)l->devs_n;
 	return (int)l->devs_n++;
 }
@@ -62,7 +63,7 @@ int link_add_dev(struct link *l, struct netdev *dev)
 void link_add_upper(struct link *l, uint16_t type, void (*input)(void *, struct pkt **, unsigned),
 		    void *self)
 {
-	assert(l->uppers_n < LINK_UPPERS_MAX);
+	assert(l->uppers_n < LINK_UPPERS_MAX && type);
 	l->uppers[l->uppers_n++] = (struct link_upper){.type = type, .input = input, .self = self};
 }
 
@@ -84,7 +85,7 @@ int link_add_local(struct link *l, const struct addr *addr, uint8_t if_index)
 static const struct link_upper *upper_of(const struct link *l, uint16_t type)
 {
 	for (unsigned i = 0; i < l->uppers_n; i++)
-		if (l->uppers[i].type == type)
+		if (l->uppers[i].type == type && type)
 			return &l->uppers[i];
 	return NULL;
 }
@@ -114,12 +115,12 @@ static inline enum drop eth_header(const struct link_dev *d, struct pkt *p, uint
 void link_input(struct link *l, uint8_t if_index, struct pkt **p, unsigned n)
 {
 	const struct link_dev *d = &l->devs[if_index];
-	const struct link_upper *run = NULL, *upper;
+	const struct link_upper *run = &l->uppers[0], *upper;
 	unsigned run_n = 0;	/* p[0..run_n) wait for `run` */
 	uint16_t type = 0;
 
 	assert(if_index < l->devs_n);
-	for (unsigned i = 0; i < MIN(n, INPUT_AHEAD); i++)
+	for (unsigned i = 1; i < MIN(n, INPUT_AHEAD); i++)
 		prefetch_r(p[i]->data);
 	for (unsigned i = 0; i < n; i++) {
 		struct pkt *f = p[i];
@@ -137,7 +138,7 @@ void link_input(struct link *l, uint8_t if_index, struct pkt **p, unsigned n)
 			link_arp_input(l, if_index, f);
 			continue;
 		}
-		if (unlikely(!run || run->type != type)) {
+		if (unlikely(run->type != type)) {
 			upper = upper_of(l, type);
 			if (!upper) {
 				core_drop(l->core, DROP_LINK_TYPE, f);
@@ -165,17 +166,18 @@ void link_output_mac(struct link *l, uint8_t if_index, struct mac to, uint16_t t
 	link_enqueue(l, d, p);
 }
 
-/* Hands the device what is queued; true when something had to stay. */
-static bool flush_dev(struct link_dev *d)
+/* Hands the device what is queued; some may have to stay. */
+static void flush_dev(struct link *l, struct link_dev *d)
 {
 	unsigned sent = d->dev->ops->tx(d->dev, d->txq, d->tx_n);
 
 	assert(sent <= d->tx_n);
 	d->tx_n -= sent;
-	if (likely(!d->tx_n))
-		return false;
+	if (likely(!d->tx_n)) {
+		l->tx_ready &= ~d->bit;
+		return;
+	}
 	mem_move(d->txq, d->txq + sent, d->tx_n * sizeof(d->txq[0]));
-	return true;
 }
 
 COLD void link_enqueue_slow(struct link *l, struct link_dev *d, struct pkt *p)
@@ -199,22 +201,20 @@ COLD void link_enqueue_slow(struct link *l, struct link_dev *d, struct pkt *p)
 		}
 	}
 	if (d->tx_n == LINK_TXQ_MAX)
-		flush_dev(d);
+		flush_dev(l, d);
 	if (d->tx_n == LINK_TXQ_MAX) {
 		core_drop(l->core, DROP_DEV_TX_FULL, p);
 		return;
 	}
 	d->txq[d->tx_n++] = p;
+	l->tx_ready |= d->bit;
 }
 
 bool link_flush(struct link *l)
 {
-	bool stay = false;
-
-	for (unsigned i = 0; i < l->devs_n; i++)
-		if (l->devs[i].tx_n)
-			stay |= flush_dev(&l->devs[i]);
-	return stay;
+	for (uint32_t ready = l->tx_ready; ready; ready &= ready - 1)
+		flush_dev(l, &l->devs[__builtin_ctz(ready)]);
+	return l->tx_ready != 0;
 }
 
 void link_check(const struct link *l)
@@ -227,6 +227,7 @@ void link_check(const struct link *l)
 
 		assert(d->dev->index == i);
 		assert(d->tx_n <= LINK_TXQ_MAX);
+		assert(!(l->tx_ready & d->bit) == !d->tx_n);
 		for (unsigned k = 0; k < d->tx_n; k++) {
 			assert(d->txq[k]->refs > 0);
 			assert(d->txq[k]->total >= WIRE_ETH_LEN);
