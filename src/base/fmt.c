@@ -316,7 +316,7 @@ static const char *read_octet(const char *s, uint8_t *out)
 
 	for (; *s >= '0' && *s <= '9'; s++, n++) {
 		v = v * 10 + (unsigned)(*s - '0');
-		if (n == 3 || v > 255 || (n == 1 && v < 10))
+		if (v > 255 || (n == 1 && v < 10))
 			return NULL;
 	}
 	*out = (uint8_t)v;

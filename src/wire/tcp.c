@@ -185,8 +185,7 @@ static void lay_ts(struct layout *l, const struct wire_tcp *h)
 static void lay_sack(struct layout *l, const struct wire_tcp *h)
 {
 	unsigned want = MIN(h->sack_n, WIRE_TCP_SACK_MAX);
-	unsigned first = l->align == 4 ? 4 : 2;	/* bytes before the blocks, with padding */
-	unsigned n = l->left < first ? 0 : MIN(want, (l->left - first) / 8);
+	unsigned n = l->left < 2 ? 0 : MIN(want, (l->left - 2) / 8);
 	uint8_t *o = n ? option(l, KIND_SACK, 8 * n) : NULL;
 
 	l->left_out |= n < want;

@@ -89,16 +89,26 @@ static void constant_lengths_sum_like_any(void **state)
 
 static void nothing_is_read_before_or_behind_the_bytes(void **state)
 {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	uint8_t b[LEN_MAX], to[LEN_MAX], *at;
+	uint8_t *front = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
+	assert_true(front != MAP_FAILED);
+	front += page;
+	assert_int_equal(mprotect(front, page, PROT_READ | PROT_WRITE), 0);
 	unit_fill(&prng, b, sizeof(b));
+	memcpy(front, b, sizeof(b));
 	for (size_t n = 0; n <= LEN_MAX; n++) {
+		assert_sum(csum_partial(front, n, 0), b, n);
+		assert_sum(csum_copy(to, front, n, 0), b, n);
+		assert_sum(csum_copy(front, b, n, 0), b, n);
 		at = guard_input(b, n);
 		assert_sum(csum_partial(at, n, 0), b, n);
 		assert_sum(csum_copy(to, at, n, 0), b, n);
 		assert_sum(csum_copy(at, b, n, 0), b, n);
 	}
+	munmap(front - page, 3 * page);
 }
 
 static void pieces_of_even_length_add_up_in_any_split(void **state)

@@ -72,8 +72,14 @@ static void assert_bytes(const struct pkt *p, const void *bytes, uint32_t n)
 static void a_new_packet_is_empty_with_all_its_headroom(void **state)
 {
 	struct rig *g = *state;
-	struct pkt *p = pkt_new(&g->pool);
+	struct pkt *p = packet(g, 100, 0);
 
+	p->flags = PKT_CSUM_OK;
+	p->if_index = 3;
+	p->l3 = 20;
+	p->next = p;
+	pkt_put(p);
+	p = pkt_new(&g->pool);
 	assert_non_null(p);
 	assert_int_equal(p->len, 0);
 	assert_int_equal(p->total, 0);
@@ -81,6 +87,8 @@ static void a_new_packet_is_empty_with_all_its_headroom(void **state)
 	assert_int_equal(p->flags, 0);
 	assert_null(p->frag);
 	assert_null(p->next);
+	assert_int_equal(p->if_index, 0);
+	assert_int_equal(p->l3, 0);
 	assert_int_equal(pkt_headroom(p), PKT_HEADROOM);
 	assert_int_equal(pkt_tailroom(p), PKT_ROOM);
 	assert_ptr_equal(pkt_frame(p), (uint8_t *)g->region + (size_t)p->index * FRAME_SIZE);
@@ -400,6 +408,7 @@ static void trimming_the_front_hands_on_what_belongs_to_the_packet(void **state)
 	p->if_index = 3;
 	p->l3 = 20;
 	p->rx.sport = 80;
+	p = pkt_trim_front(p, 0);
 	p = pkt_trim_front(p, 2);
 	assert_bytes(p, "\2\3\4\5\6\7\x08\x09\x0a\x0b", 10);
 	q = pkt_trim_front(p, 7);
@@ -410,6 +419,19 @@ static void trimming_the_front_hands_on_what_belongs_to_the_packet(void **state)
 	assert_int_equal(q->l3, 20);
 	assert_int_equal(q->rx.sport, 80);
 	pkt_put(q);
+}
+
+static void trimming_the_front_by_whole_pieces_frees_them(void **state)
+{
+	struct rig *g = *state;
+	struct pkt *p = packet(g, 4, 0);
+
+	pkt_append(p, packet(g, 4, 4));
+	p = pkt_trim_front(p, 4);
+	assert_bytes(p, "\4\5\6\7", 4);
+	assert_int_equal(p->len, 4);
+	assert_int_equal(g->pool.free_frames_n, FRAMES - 1);
+	pkt_put(p);
 }
 
 static void trimming_the_front_of_a_shared_packet_leaves_the_other_holder_his_pieces(void **state)
@@ -657,6 +679,7 @@ int main(void)
 		T(a_write_behind_a_bare_piece_opens_a_frame),
 		T(trimming_frees_the_pieces_behind),
 		T(trimming_the_front_hands_on_what_belongs_to_the_packet),
+		T(trimming_the_front_by_whole_pieces_frees_them),
 		T(trimming_the_front_of_a_shared_packet_leaves_the_other_holder_his_pieces),
 		T(a_copy_is_one_piece_where_it_fits_and_shares_nothing),
 		T(a_copy_of_a_slice_has_a_frame_of_its_own),

@@ -94,6 +94,19 @@ static void below_has_no_bias_for_a_bound_that_two_to_the_32_does_not_divide(voi
 	}
 }
 
+static void no_chance_in_a_million_never_comes_true(void **state)
+{
+	const struct prng least = {{0, 1, 1, 1 << 9}};	/* draws 0 of a million next */
+	struct prng r = least;
+
+	(void)state;
+	assert_int_equal(prng_below(&r, 1000000), 0);
+	r = least;
+	assert_false(prng_chance_ppm(&r, 0));
+	r = least;
+	assert_true(prng_chance_ppm(&r, 1));
+}
+
 static void a_chance_in_ppm_comes_true_as_often_as_it_says(void **state)
 {
 	struct prng r;
@@ -117,6 +130,7 @@ int main(void)
 		cmocka_unit_test(the_same_seed_gives_the_same_sequence_and_another_another),
 		cmocka_unit_test(below_stays_below_and_reaches_every_value_about_equally_often),
 		cmocka_unit_test(below_has_no_bias_for_a_bound_that_two_to_the_32_does_not_divide),
+		cmocka_unit_test(no_chance_in_a_million_never_comes_true),
 		cmocka_unit_test(a_chance_in_ppm_comes_true_as_often_as_it_says),
 	};
 

@@ -246,6 +246,19 @@ static void removing_what_is_not_there_is_an_assertion(void **state)
 	end(&g);
 }
 
+static void a_very_large_table_has_no_more_overflow_buckets_than_it_can_name(void **state)
+{
+	const uint32_t max = 3000000;
+	void *mem = aligned_alloc(CACHE_LINE, table_bytes(max));
+	struct table t;
+
+	(void)state;
+	assert_non_null(mem);
+	table_init(&t, max, mem, hash_of, NULL);
+	assert_in_range(t.over_max, 60000, UINT16_MAX);
+	free(mem);
+}
+
 static void prefetching_any_hash_is_harmless(void **state)
 {
 	struct rig g;
@@ -267,6 +280,7 @@ int main(void)
 		cmocka_unit_test(a_table_of_any_size_takes_all_its_entries_in_one_bucket),
 		cmocka_unit_test(out_of_overflow_buckets_an_insertion_is_refused_and_nothing_lost),
 		cmocka_unit_test(removing_what_is_not_there_is_an_assertion),
+		cmocka_unit_test(a_very_large_table_has_no_more_overflow_buckets_than_it_can_name),
 		cmocka_unit_test(prefetching_any_hash_is_harmless),
 	};
 

@@ -168,6 +168,23 @@ static void a_deadline_beyond_the_horizon_is_looked_at_again(void **state)
 	assert_fires_in_time(&n);
 }
 
+static void a_deadline_exactly_at_the_horizon_fires_in_time(void **state)
+{
+	const nsec turn = TICK << WHEEL_BITS * (WHEEL_LEVELS - 1);
+
+	(void)state;
+	for (unsigned slots = WHEEL_SLOTS - 1; slots <= WHEEL_SLOTS + 1; slots++) {
+		struct wheel_node n = NODE(n);
+
+		begin(SEC(1));
+		wheel_arm(&wheel, &n, slots * turn);
+		wheel_check(&wheel);
+		assert_null(wheel_pop(&wheel, n.deadline - 1));
+		wheel_check(&wheel);
+		assert_fires_in_time(&n);
+	}
+}
+
 static void a_timer_for_never_does_not_fire_and_does_no_harm(void **state)
 {
 	struct wheel_node n = NODE(n), m = NODE(m);
@@ -193,6 +210,8 @@ static void time_that_stands_still_or_goes_back_does_no_harm(void **state)
 	wheel_arm(&wheel, &n, SEC(6));
 	assert_null(wheel_pop(&wheel, SEC(5)));
 	assert_null(wheel_pop(&wheel, SEC(4)));
+	assert_null(wheel_pop(&wheel, 1));
+	assert_int_equal(wheel.tick, SEC(5) >> WHEEL_TICK_SHIFT);
 	wheel_check(&wheel);
 	assert_fires_in_time(&n);
 }
@@ -333,6 +352,7 @@ int main(void)
 		cmocka_unit_test(arming_again_moves_the_deadline),
 		cmocka_unit_test(timers_come_in_the_order_of_their_ticks_after_a_jump_of_years),
 		cmocka_unit_test(a_deadline_beyond_the_horizon_is_looked_at_again),
+		cmocka_unit_test(a_deadline_exactly_at_the_horizon_fires_in_time),
 		cmocka_unit_test(a_timer_for_never_does_not_fire_and_does_no_harm),
 		cmocka_unit_test(time_that_stands_still_or_goes_back_does_no_harm),
 		cmocka_unit_test(the_work_of_one_call_is_bounded),

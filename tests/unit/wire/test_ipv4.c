@@ -31,6 +31,7 @@ static void mend(uint8_t *b)
 
 static enum drop parse(struct wire_ipv4 *h, const uint8_t *b, size_t n)
 {
+	memset(h, 1, sizeof(*h));
 	return wire_ipv4_parse(h, guard_input(b, n), n, n);
 }
 
@@ -42,7 +43,8 @@ static enum drop parse_options(struct wire_ipv4 *h, const uint8_t *options, size
 	make(b, 20 + (unsigned)n);
 	memcpy(b + 20, options, n);
 	mend(b);
-	return parse(h, b, sizeof(b));
+	memset(h, 1, sizeof(*h));
+	return wire_ipv4_parse(h, guard_input(b, 20 + n), 20 + n, sizeof(b));
 }
 
 #define OPTIONS(h, ...) \

@@ -307,6 +307,12 @@ static void what_only_fits_without_padding_is_written_without(void **state)
 	assert_int_equal(wire_tcp_write(b, &h), 60);
 	assert_int_equal(wire_tcp_parse(&out, b, 60), DROP_NOT);
 	assert_true(tcp_header_same(&h, &out));
+	h.opts |= WIRE_TCP_OPT_TS | WIRE_TCP_OPT_FASTOPEN;
+	h.fastopen_len = 12;
+	h.sack_n = 1;
+	assert_int_equal(wire_tcp_write(b, &h), 60);
+	assert_int_equal(wire_tcp_parse(&out, b, 60), DROP_NOT);
+	assert_true(tcp_header_same(&h, &out));
 }
 
 static void more_than_ever_fits_is_cut_and_still_a_header(void **state)
@@ -322,7 +328,9 @@ static void more_than_ever_fits_is_cut_and_still_a_header(void **state)
 	assert_int_equal(n, wire_tcp_size(&h));
 	assert_int_equal(b[WIRE_TCP_LEN_MAX], 0xee);
 	assert_int_equal(wire_tcp_parse(&out, b, n), DROP_NOT);
-	assert_true(out.opts & WIRE_TCP_OPT_MSS);
+	assert_int_equal(out.opts, WIRE_TCP_OPT_MSS | WIRE_TCP_OPT_SACK_OK | WIRE_TCP_OPT_TS |
+				   WIRE_TCP_OPT_WSCALE | WIRE_TCP_OPT_FASTOPEN);
+	assert_int_equal(out.fastopen_len, 16);
 }
 
 static void whatever_parses_is_written_and_reads_the_same(void **state)
