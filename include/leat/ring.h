@@ -40,7 +40,8 @@ enum leat_op {
 	LEAT_OP_SENDTO,		/* SEND with addr2: struct leat_addr * (datagrams) */
 	/* fd, len: 0 reading, 1 writing (behind the sends that wait), 2 both */
 	LEAT_OP_SHUTDOWN,
-	LEAT_OP_CLOSE,		/* fd: pending operations complete with -ECANCELED first */
+	/* fd: pending operations complete with -ECANCELED first; op_flags: LEAT_CLOSE_RESET */
+	LEAT_OP_CLOSE,
 	LEAT_OP_POLL_ADD,	/* fd, op_flags: LEAT_POLL* -> res: events */
 	LEAT_OP_POLL_REMOVE,	/* addr: user_data of a POLL_ADD */
 	/* off: nanoseconds (relative, or absolute with LEAT_TIMEOUT_ABS) -> -ETIME */
@@ -61,6 +62,10 @@ enum leat_op {
 /* sqe.op_flags of SEND: send(2) flags that are honoured */
 #define LEAT_MSG_MORE 0x8000u
 #define LEAT_MSG_NOSIGNAL 0x4000u	/* what we do anyway */
+
+/* sqe.op_flags of CLOSE: what is queued is dropped and the peer gets a reset, as SO_LINGER with 0
+ */
+#define LEAT_CLOSE_RESET (1u << 0)
 
 /* sqe.op_flags of TIMEOUT */
 #define LEAT_TIMEOUT_ABS (1u << 0)

@@ -272,7 +272,7 @@ int sock_close(struct socks *s, const struct leat_sqe *sqe)
 		sock_cancel_all(s, k, &k->tx);
 		sock_cancel_all(s, k, &k->polls);
 	}
-	release(s, k, false);
+	release(s, k, sqe->op_flags & LEAT_CLOSE_RESET);
 	return 0;
 }
 

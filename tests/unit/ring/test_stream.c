@@ -252,6 +252,35 @@ static void bytes_before_a_reset_can_be_read(void **state)
 	duo_free(d);
 }
 
+/* What was queued is gone, lent memory is back at once, and the peer is told. */
+static void a_close_can_reset(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_sqe sqe;
+	int fd[2];
+
+	fill(5);
+	duo_pair(d, fd);
+	sqe = duo_sqe_send(fd[0], out, 900000);
+	sqe.opcode = LEAT_OP_SEND_ZC;
+	sqe.user_data = 1;
+	duo_submit(d, 0, &sqe);
+	duo_run(d, SEC(1));	/* the peer does not read: its window is closed */
+	sqe = duo_sqe(LEAT_OP_CLOSE, fd[0]);
+	sqe.op_flags = LEAT_CLOSE_RESET << 1;
+	assert_int_equal(duo_do(d, 0, sqe), -E_INVAL);
+	sqe.op_flags = LEAT_CLOSE_RESET;
+	assert_int_equal(duo_do(d, 0, sqe), 0);
+	assert_int_equal(duo_await(d, 0, 1).res, 900000);
+	assert_int_equal(duo_await(d, 0, 1).flags, LEAT_CQE_F_NOTIF);
+	while (duo_recv(d, 1, fd[1], in, sizeof(in)) > 0)
+		;
+	assert_int_equal(duo_recv(d, 1, fd[1], in, 1), 0);
+	assert_int_equal(duo_send(d, 1, fd[1], "a", 1), -E_PIPE);
+	assert_int_equal(d->h[0].net.tcp.conns_used, 0);
+	duo_free(d);
+}
+
 static void success_can_be_silent_failure_not(void **state)
 {
 	struct duo *d = duo_new(NULL);
@@ -292,6 +321,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_says_so_too),
 		cmocka_unit_test(a_reset_is_told_once),
 		cmocka_unit_test(bytes_before_a_reset_can_be_read),
+		cmocka_unit_test(a_close_can_reset),
 		cmocka_unit_test(success_can_be_silent_failure_not),
 	};
 
