@@ -14,8 +14,8 @@
 #define SLIRP_DEV_HOST 2u
 #define SLIRP_DEV_STACK 15u
 
-/* The largest that libslirp takes: docs/adr/0007-slirp-mtu.md. */
-#define SLIRP_DEV_MTU 65521u
+/* Three segments to a window of libslirp: docs/adr/0007-slirp-mtu.md. */
+#define SLIRP_DEV_MTU 16424u
 
 struct slirp_dev_config {
 	uint32_t network;	/* host order; 0: SLIRP_DEV_NETWORK */
