@@ -8,7 +8,7 @@ BUILD=${BUILD:-build}
 JOBS=${JOBS:-$(nproc)}
 
 tools/setup.sh ${PARTS:-build}
-have=$(find src include port drivers apps tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort || true)
+have=$(find src include port drivers lib apps examples tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort || true)
 configure() {
 	meson setup "$@" "$BUILD" ${MESON_ARGS:-} >"$log" && return
 	cat "$log" >&2
