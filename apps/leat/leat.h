@@ -1,0 +1,41 @@
+/* The program `leat`: its subcommands, and how they read their options. */
+#ifndef APPS_LEAT_LEAT_H
+#define APPS_LEAT_LEAT_H
+
+#include "base/types.h"
+
+enum {
+	LEAT_EXIT_OK = 0,
+	LEAT_EXIT_FAILED = 1,	/* it was asked for rightly, and could not be done */
+	LEAT_EXIT_USAGE = 2,	/* it was asked for wrongly */
+};
+
+struct leat_command {
+	const char *name, *what;	/* what: a line */
+	const char *usage;		/* what `leat help NAME` says */
+	int (*run)(int argc, char **argv);	/* argv[0] is the subcommand's name */
+};
+
+extern const struct leat_command leat_serve;
+
+enum leat_option_kind {
+	LEAT_OPTION_FLAG,
+	LEAT_OPTION_TEXT,
+	LEAT_OPTION_NUMBER,
+	LEAT_OPTION_SECONDS
+};
+
+struct leat_option {
+	const char *name;	/* without the two hyphens */
+	char letter;		/* 0: none */
+	enum leat_option_kind kind;
+	void *to; /* bool, const char *, uint32_t; seconds: uint32_t of milliseconds */
+	uint32_t min, max;	/* of numbers and milliseconds */
+};
+
+/* Reads options up to option.name == NULL, and at most `most` other words into `words`.  Returns
+ * how many of these, or -1 after a line on stderr. */
+int leat_options_read(const char *command, const struct leat_option *options, int argc, char **argv,
+		      const char **words, int most);
+
+#endif

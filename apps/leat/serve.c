@@ -1,0 +1,433 @@
+/* `leat serve`: a stack, a link, a directory, and the HTTP server on top.
+ *
+ * Here they meet; what each does is elsewhere: lib/ opens the stack, apps/httpd serves, apps/files
+ * finds the files.  Ends with a summary when it is told to, and fails when a frame is missing then.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "leat/leat.h"
+
+#include "apps/files/files.h"
+#include "apps/httpd/httpd.h"
+#include "apps/leat/leat.h"
+#include "base/fmt.h"
+#include "port/port.h"
+
+#define SERVE_FINISH SEC(3)	/* responses under way may take so long after Ctrl-C */
+#define SERVE_GOODBYE MSEC(500)	/* and then the last segments */
+#define SERVE_STACK_PORT 80u	/* inside, when --port 0 leaves the outside to chance */
+
+struct serve {
+	const char *dir, *bind, *net, *poll;
+	uint32_t port, conns, idle_ms, head_ms;
+	bool demo, verbose;
+	bool own_site;		/* no DIR: leat's own pages */
+	char found[PATH_MAX + 32];
+	struct addr bind_addr;
+	struct leat_ring *ring;
+	struct files files;
+	struct httpd *httpd;
+	size_t httpd_bytes;
+	uint64_t retransmissions, open;
+};
+
+static struct leat_ring *serve_ring;	/* for the signal handler */
+static volatile sig_atomic_t serve_signals;
+
+/* ---- before */
+
+static const char serve_usage[] =
+	"usage: leat serve [DIR] [--port N] [--bind ADDRESS] [--net LINK] [--demo] [--verbose]\n"
+	"\n"
+	"Serves the files of DIR over HTTP/1.1 through leat's own TCP; without DIR, pages about\n"
+	"leat.\n"
+	"\n"
+	"  -p, --port N          outside port, 0 for any free one (8080)\n"
+	"      --bind ADDRESS    outside address (127.0.0.1; 0.0.0.0 for all)\n"
+	"      --net LINK        link of the stack: slirp needs no privilege (slirp); its options\n"
+	"                        follow a comma: slirp,mtu=1500\n"
+	"      --poll MODE       adaptive, busy or sleep while nothing happens (adaptive)\n"
+	"      --conns N         connections at once (1024)\n"
+	"      --idle-timeout S  seconds a connection may be silent between requests (30)\n"
+	"      --head-timeout S  seconds a request may take to arrive (10)\n"
+	"      --demo            adds GET /probe, POST /echo and GET /whoami\n"
+	"  -v, --verbose         a line a request\n"
+	"\n"
+	"Ctrl-C ends it: responses under way are finished, and a summary is printed.\n";
+
+static int serve_options(struct serve *s, int argc, char **argv)
+{
+	const struct leat_option options[] = {
+		{ "port", 'p', LEAT_OPTION_NUMBER, &s->port, 0, 65535 },
+		{ "bind", 0, LEAT_OPTION_TEXT, &s->bind, 0, 0 },
+		{ "net", 0, LEAT_OPTION_TEXT, &s->net, 0, 0 },
+		{ "poll", 0, LEAT_OPTION_TEXT, &s->poll, 0, 0 },
+		{ "conns", 0, LEAT_OPTION_NUMBER, &s->conns, 1, 65536 },
+		{ "idle-timeout", 0, LEAT_OPTION_SECONDS, &s->idle_ms, 100, 3600000 },
+		{ "head-timeout", 0, LEAT_OPTION_SECONDS, &s->head_ms, 100, 3600000 },
+		{ "demo", 0, LEAT_OPTION_FLAG, &s->demo, 0, 0 },
+		{ "verbose", 'v', LEAT_OPTION_FLAG, &s->verbose, 0, 0 },
+		{ NULL, 0, LEAT_OPTION_FLAG, NULL, 0, 0 },
+	};
+
+	if (leat_options_read("serve", options, argc, argv, &s->dir, 1) < 0)
+		return LEAT_EXIT_USAGE;
+	if (!fmt_parse_addr(&s->bind_addr, s->bind) || !addr_is_v4(&s->bind_addr)) {
+		fprintf(stderr, "leat serve: --bind \"%s\" is not an IPv4 address\n", s->bind);
+		return LEAT_EXIT_USAGE;
+	}
+	return LEAT_EXIT_OK;
+}
+
+static int serve_poll_mode(const char *text, enum leat_poll_mode *mode)
+{
+	static const char *const names[] = {
+		[LEAT_POLL_ADAPTIVE] = "adaptive",
+		[LEAT_POLL_BUSY] = "busy",
+		[LEAT_POLL_SLEEP] = "sleep",
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*mode = (enum leat_poll_mode)i;
+		return LEAT_EXIT_OK;
+	}
+	fprintf(stderr, "leat serve: --poll is adaptive, busy or sleep, not \"%s\"\n", text);
+	return LEAT_EXIT_USAGE;
+}
+
+/* leat's own pages: beside the source tree that the program was built in, or installed with it. */
+static bool serve_own_site(struct serve *s)
+{
+	static const char *const places[] = { "/../examples/site", "/../share/leat/site" };
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return false;
+	exe[n] = '\0';
+	slash = strrchr(exe, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	for (unsigned i = 0; i < ARRAY_LEN(places); i++) {
+		snprintf(s->found, sizeof(s->found), "%s%s", exe, places[i]);
+		if (access(s->found, R_OK | X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int serve_open_files(struct serve *s)
+{
+	int err;
+
+	s->own_site = !s->dir;
+	if (s->own_site) {
+		if (!serve_own_site(s)) {
+			fprintf(stderr,
+				"leat serve: leat's own pages are not installed; name a DIR\n");
+			return LEAT_EXIT_FAILED;
+		}
+		s->dir = s->found;
+	}
+	err = files_open(&s->files, s->dir);
+	if (err) {
+		fprintf(stderr, "leat serve: cannot serve \"%s\": %s; name a directory\n", s->dir,
+			strerror(-err));
+		return LEAT_EXIT_FAILED;
+	}
+	return LEAT_EXIT_OK;
+}
+
+/* Each connection through slirp is a descriptor of this process. */
+static void serve_raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = MIN(files.rlim_max, (rlim_t)65536);
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int serve_open_ring(struct serve *s)
+{
+	struct leat_options options;
+	char why[256];
+	int err;
+
+	leat_options_init(&options);
+	err = serve_poll_mode(s->poll, &options.poll);
+	if (err)
+		return err;
+	options.net = s->net;
+	options.conns = MAX(options.conns, 2 * s->conns);	/* those that are closing count */
+	options.ops = MAX(options.ops, 16 * s->conns);
+	serve_raise_files();
+	s->ring = leat_ring_open(&options, why, sizeof(why));
+	if (s->ring)
+		return LEAT_EXIT_OK;
+	fprintf(stderr, "leat serve: %s\n", why);
+	return LEAT_EXIT_FAILED;
+}
+
+/* ---- the server */
+
+static nsec serve_now(void *ctx)
+{
+	(void)ctx;
+	return port_now();
+}
+
+static uint64_t serve_wall_seconds(void *ctx)
+{
+	(void)ctx;
+	return port_wall_seconds();
+}
+
+static void serve_access(void *ctx, const char *line)
+{
+	(void)ctx;
+	puts(line);
+	fflush(stdout);
+}
+
+static int serve_open_httpd(struct serve *s)
+{
+	struct httpd_config config;
+	void *mem;
+
+	httpd_config_default(&config);
+	config.port = (uint16_t)(s->port ? s->port : SERVE_STACK_PORT);
+	config.conns = s->conns;
+	config.idle_ms = s->idle_ms;
+	config.stall_ms = s->idle_ms;
+	config.head_ms = MIN(s->head_ms, s->idle_ms);
+	config.demo = s->demo;
+	config.connection_page = s->own_site || s->demo;
+	config.tree = &s->files.httpd;
+	config.now = serve_now;
+	config.wall_seconds = serve_wall_seconds;
+	config.access = s->verbose ? serve_access : NULL;
+	s->httpd_bytes = httpd_bytes(&config);
+	mem = port_map(s->httpd_bytes, false);
+	if (!mem) {
+		fprintf(stderr, "leat serve: no memory for %u connections; try --conns 100\n",
+			s->conns);
+		return LEAT_EXIT_FAILED;
+	}
+	s->httpd = httpd_new(mem, &config, s->ring);
+	while (httpd_listens(s->httpd) == 0) {
+		leat_wait(s->ring, SEC(1));
+		httpd_run(s->httpd);
+	}
+	if (httpd_listens(s->httpd) > 0)
+		return LEAT_EXIT_OK;
+	fprintf(stderr, "leat serve: cannot listen: %s\n", strerror(-httpd_listens(s->httpd)));
+	return LEAT_EXIT_FAILED;
+}
+
+static int serve_publish(struct serve *s)
+{
+	struct leat_addr at = { .port = (uint16_t)s->port };
+	uint16_t inside = (uint16_t)(s->port ? s->port : SERVE_STACK_PORT);
+	int port;
+
+	mem_copy(at.ip, s->bind_addr.b, sizeof(at.ip));
+	port = leat_publish(s->ring, &at, inside);
+	if (port == -EADDRINUSE)
+		fprintf(stderr, "leat serve: port %u of %s is taken; choose another with --port\n",
+			s->port, s->bind);
+	else if (port == -EACCES)
+		fprintf(stderr,
+			"leat serve: port %u is for root; choose one above 1023 with --port\n",
+			s->port);
+	else if (port < 0)
+		fprintf(stderr,
+			"leat serve: cannot listen at %s: %s; choose an address with --bind\n",
+			s->bind, strerror(-port));
+	if (port < 0)
+		return LEAT_EXIT_FAILED;
+	printf("leat: serving %s at http://%s:%d/ (Ctrl-C ends)\n",
+	       s->own_site ? "pages about leat" : s->dir,
+	       addr_is_any(&s->bind_addr) ? "127.0.0.1" : s->bind, port);
+	fflush(stdout);
+	return LEAT_EXIT_OK;
+}
+
+/* ---- after */
+
+/* "1.5 MiB" */
+static const char *serve_bytes(uint64_t n, char *to, size_t size)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)n;
+	unsigned u = 0;
+
+	while (v >= 1024 && u + 1 < ARRAY_LEN(units)) {
+		v /= 1024;
+		u++;
+	}
+	snprintf(to, size, u ? "%.1f %s" : "%.0f %s", v, units[u]);
+	return to;
+}
+
+static void serve_look(void *ctx, const char *group, const char *name, const char *what,
+		       uint64_t value)
+{
+	struct serve *s = ctx;
+
+	(void)what;
+	if (!strcmp(group, "tcp") && !strcmp(name, "retrans_segs"))
+		s->retransmissions = value;
+	if (!strcmp(group, "tcp") && !strcmp(name, "open"))
+		s->open = value;
+}
+
+static void serve_tell_drops(void *ctx, const char *group, const char *name, const char *what,
+			     uint64_t value)
+{
+	(void)ctx;
+	if (value && !strcmp(group, "drop"))
+		printf("leat:   dropped %llu: %s (%s)\n", (unsigned long long)value, what, name);
+	else if (value && !strcmp(group, "link") && strstr(what, "lost"))
+		printf("leat:   link: %llu %s (%s)\n", (unsigned long long)value, what, name);
+}
+
+static void serve_line(uint64_t n, const char *what)
+{
+	if (n)
+		printf("leat:   %llu %s\n", (unsigned long long)n, what);
+}
+
+static void serve_summary(struct serve *s)
+{
+	const struct httpd_counters *n = httpd_counters(s->httpd);
+	char bytes[32];
+
+	leat_counters(s->ring, serve_look, s);
+	printf("leat: %llu connections (at most %llu at once), %llu requests, %s sent, "
+	       "%llu segments sent again\n", (unsigned long long)n->conns,
+	       (unsigned long long)n->conns_most, (unsigned long long)n->requests,
+	       serve_bytes(n->out_bytes, bytes, sizeof(bytes)),
+	       (unsigned long long)s->retransmissions);
+	for (enum http_error e = 0; e < HTTP_ERROR_N; e++)
+		if (n->refused[e])
+			printf("leat:   refused %llu: %s (%s)\n", (unsigned long long)n->refused[e],
+			       http_error_text(e), http_error_name(e));
+	serve_line(n->timeouts_idle, "idle connections closed");
+	serve_line(n->timeouts_head, "requests that took too long to arrive");
+	serve_line(n->timeouts_body, "request bodies that took too long to arrive");
+	serve_line(n->timeouts_stall, "responses that nobody took");
+	serve_line(n->turned_away, "connections turned away: too many at once");
+	serve_line(n->evicted, "idle connections closed to make room");
+	serve_line(n->broken, "responses ended because their file had changed");
+	serve_line(n->resets, "connections that their client broke off");
+	serve_line(n->overload, "connections ended for want of memory");
+	leat_counters(s->ring, serve_tell_drops, s);
+}
+
+/* Everything is closed: what is left of TCP's goodbyes gets a moment. */
+static void serve_goodbye(struct serve *s)
+{
+	nsec end = port_now() + SERVE_GOODBYE;
+
+	for (;;) {
+		leat_counters(s->ring, serve_look, s);
+		if (s->open == 0 || port_now() >= end)
+			return;
+		leat_wait(s->ring, MSEC(10));
+		httpd_run(s->httpd);
+	}
+}
+
+static void serve_finish(struct serve *s)
+{
+	nsec end = port_now() + SERVE_FINISH;
+
+	httpd_stop(s->httpd);
+	while (!httpd_ended(s->httpd) && port_now() < end && serve_signals < 2) {
+		leat_wait(s->ring, MSEC(100));
+		httpd_run(s->httpd);
+	}
+	httpd_abort(s->httpd);
+	serve_goodbye(s);
+}
+
+static void serve_on_signal(int sig)
+{
+	(void)sig;
+	serve_signals++;
+	leat_wake(serve_ring);
+}
+
+static void serve_run(struct serve *s)
+{
+	struct sigaction act = { .sa_handler = serve_on_signal };
+
+	serve_ring = s->ring;
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	while (!serve_signals) {
+		leat_wait(s->ring, LEAT_FOREVER);
+		httpd_run(s->httpd);
+	}
+}
+
+/* Returns the exit status. */
+static int serve_end(struct serve *s, int status)
+{
+	unsigned leaked = 0;
+
+	if (s->ring)
+		leaked = leat_ring_close(s->ring);
+	if (s->httpd) {
+		httpd_fini(s->httpd);
+		port_unmap(s->httpd, s->httpd_bytes);
+	}
+	files_close(&s->files);
+	if (leaked) {
+		fprintf(stderr, "leat serve: %u frames are missing; please report it\n", leaked);
+		return LEAT_EXIT_FAILED;
+	}
+	return status;
+}
+
+static int serve_main(int argc, char **argv)
+{
+	struct serve s = {
+		.bind = "127.0.0.1", .net = "slirp", .poll = "adaptive",
+		.port = 8080, .conns = 1024, .idle_ms = 30000, .head_ms = 10000,
+	};
+	int status = serve_options(&s, argc, argv);
+
+	if (!status)
+		status = serve_open_files(&s);
+	if (status)
+		return status;
+	status = serve_open_ring(&s);
+	if (!status)
+		status = serve_open_httpd(&s);
+	if (!status)
+		status = serve_publish(&s);
+	if (!status) {
+		serve_run(&s);
+		serve_finish(&s);
+		serve_summary(&s);
+	}
+	return serve_end(&s, status);
+}
+
+const struct leat_command leat_serve = {
+	"serve", "a web site through leat's own TCP", serve_usage, serve_main,
+};
