@@ -84,14 +84,13 @@ struct reader {
 	bool bad;
 };
 
+/* The next n bytes, or NULL: then the caller says that it is bad. */
 static const uint8_t *take(struct reader *r, size_t n)
 {
 	const uint8_t *p = r->text.p;
 
-	if (r->bad || n > r->text.n) {
-		r->bad = true;
+	if (r->bad || n > r->text.n)
 		return NULL;
-	}
 	r->text.p += n;
 	r->text.n -= n;
 	return p;

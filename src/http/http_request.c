@@ -49,7 +49,7 @@ static enum http_error skip_empty_lines(struct http_request *r, const uint8_t *h
 		r->start += 2;
 		r->scanned = r->line = r->start;
 	}
-	return n > r->start ? HTTP_OK : HTTP_MORE;
+	return HTTP_OK;
 }
 
 /* What stands before the first byte not yet scanned. */

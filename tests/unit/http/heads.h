@@ -14,14 +14,14 @@
 
 static struct http_conf conf;
 
-static int setup(void **state)
+UNUSED static int setup(void **state)
 {
 	http_conf_init(&conf);
 	return 0;
 }
 
 /* Formats into a buffer that lives until the call after the next. */
-PRINTF_LIKE(1, 2) static const char *text(const char *format, ...)
+PRINTF_LIKE(1, 2) UNUSED static const char *text(const char *format, ...)
 {
 	static char buf[2][HTTP_CUT_MAX];
 	static unsigned which;
@@ -48,7 +48,7 @@ static void assert_same(const struct http_request *r, enum http_error err, size_
 }
 
 /* The answer to the whole input, which is also the answer however it is scanned and cut. */
-static enum http_error parse_bytes(struct http_request *r, const void *bytes, size_t n)
+UNUSED static enum http_error parse_bytes(struct http_request *r, const void *bytes, size_t n)
 {
 	size_t end, step = n > 2000 ? 97 : 1;
 	const struct http_scanner *scanner;
@@ -66,7 +66,7 @@ static enum http_error parse_bytes(struct http_request *r, const void *bytes, si
 	return http_cut_request(r, &conf, bytes, n, http_cut_whole, 0, &end);
 }
 
-static const struct http_request *accepted(const char *head)
+UNUSED static const struct http_request *accepted(const char *head)
 {
 	static struct http_request r;
 
@@ -74,7 +74,7 @@ static const struct http_request *accepted(const char *head)
 	return &r;
 }
 
-static void answered(const char *head, enum http_error err)
+UNUSED static void answered(const char *head, enum http_error err)
 {
 	struct http_request r;
 

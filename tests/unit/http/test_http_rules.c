@@ -123,6 +123,7 @@ static void a_coding_list_must_end_with_its_only_chunked(void **state)
 		{ "xchunked", HTTP_ERR_CODING_NOT_CHUNKED, 400 },
 		{ "chunked, gzip", HTTP_ERR_CODING_NOT_CHUNKED, 400 },
 		{ "chunked, chunked", HTTP_ERR_CODING_REPEATED, 400 },
+		{ "chunked, gzip, chunked", HTTP_ERR_CODING_REPEATED, 400 },
 		{ "gzip, chunked", HTTP_ERR_CODING_UNKNOWN, 501 },
 		{ "foo;bar=1, chunked", HTTP_ERR_CODING_UNKNOWN, 501 },
 		{ "chunked;a=b", HTTP_ERR_CODING, 400 },
