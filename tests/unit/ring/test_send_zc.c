@@ -230,7 +230,7 @@ static void without_descriptors_it_fails(void **state)
 	struct duo_config config;
 	struct duo *d;
 	struct leat_sqe sqe;
-	struct pkt *bare[64], *p;
+	struct pkt *bare[65], *p;
 	unsigned n = 0;
 	int fd[2];
 

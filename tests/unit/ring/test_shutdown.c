@@ -151,7 +151,7 @@ static void a_fin_that_finds_no_frame_leaves_later(void **state)
 {
 	struct duo_config config;
 	struct duo *d;
-	struct pkt *taken[256];
+	struct pkt *taken[257];
 	unsigned n = 0;
 	int fd[2];
 

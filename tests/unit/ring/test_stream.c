@@ -111,7 +111,7 @@ static void a_send_that_finds_no_frame_waits_for_one(void **state)
 	struct duo_config config;
 	struct duo *d;
 	struct leat_sqe sqe;
-	struct pkt *taken[256];
+	struct pkt *taken[257];
 	unsigned n = 0;
 	int fd[2];
 
