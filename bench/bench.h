@@ -26,6 +26,9 @@ struct bench_pair {
 };
 void bench_pair_open(struct bench_pair *pair);
 
+/* Zeroed pages for a stack or a ring, present already. */
+void *bench_memory(size_t n);
+
 /* One round of both stacks, with time going on a little. */
 void bench_pair_poll(struct bench_pair *pair);
 

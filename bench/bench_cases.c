@@ -8,6 +8,8 @@
 
 extern const struct bench bench_tcp_pingpong;
 extern const struct bench bench_tcp_bulk;
+extern const struct bench bench_ring_pingpong;
+extern const struct bench bench_ring_nop;
 extern const struct bench bench_csum_20;
 extern const struct bench bench_csum_32;
 extern const struct bench bench_csum_64;
@@ -31,6 +33,8 @@ extern const struct bench bench_wire_ipv4_write;
 const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
 	&bench_tcp_bulk,
+	&bench_ring_pingpong,
+	&bench_ring_nop,
 	&bench_csum_20,
 	&bench_csum_32,
 	&bench_csum_64,
@@ -53,7 +57,7 @@ const struct bench *const bench_cases[] = {
 };
 const size_t bench_cases_n = sizeof(bench_cases) / sizeof(bench_cases[0]);
 
-static void *mapped(size_t n)
+void *bench_memory(size_t n)
 {
 	void *m = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
 		       -1, 0);
@@ -75,8 +79,8 @@ static struct net *stack_new(uint64_t seed)
 	config.hash_key = (struct siphash_key){{seed * 0x9e3779b97f4a7c15u, seed}};
 	config.secret_key = (struct siphash_key){{seed, ~seed}};
 	bench_need(net && net_private_bytes(&config, &why), why);
-	net_init(net, &config, mapped(net_region_bytes(&config, &why)),
-		 mapped(net_private_bytes(&config, &why)), SEC(1));
+	net_init(net, &config, bench_memory(net_region_bytes(&config, &why)),
+		 bench_memory(net_private_bytes(&config, &why)), SEC(1));
 	return net;
 }
 

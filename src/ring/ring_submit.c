@@ -58,19 +58,42 @@ static COLD int busy(struct socks *s)
 	return -E_BUSY;
 }
 
-int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe)
+/* Everything but what leat_submit() does itself. */
+static NOINLINE int submit(struct socks *s, const struct leat_sqe *sqe)
 {
-	struct socks *s = &ring->socks;
-	int res = -E_INVAL;
+	int res = understood(sqe) ? rows[sqe->opcode].run(s, sqe) : -E_INVAL;
 
-	if (unlikely(sock_cq_room(s) == 0))
-		return busy(s);
-	if (likely(understood(sqe)))
-		res = rows[sqe->opcode].run(s, sqe);
 	if (res == SOCK_PARKED)
 		return 0;
 	if (unlikely(res == SOCK_BUSY))
 		return busy(s);
 	sock_cq_answer(s, sqe, res);
 	return 0;
+}
+
+/* A SEND without flags, as it reads from the front of a submission. */
+static inline bool plain_send(const struct leat_sqe *sqe)
+{
+	uint32_t front;
+
+	static_assert(offsetof(struct leat_sqe, ioprio) == 2, "opcode, flags, ioprio");
+	mem_copy(&front, sqe, sizeof(front));
+	return front == LEAT_OP_SEND && sqe->op_flags == 0;
+}
+
+int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe)
+{
+	struct socks *s = &ring->socks;
+	int res;
+
+	if (unlikely(sock_cq_room(s) == 0))
+		return busy(s);
+	if (!plain_send(sqe))
+		return submit(s, sqe);
+	res = sock_send_plain(s, sqe);
+	if (likely(res > SOCK_BUSY)) {
+		sock_cq_put(s, sqe->user_data, res, 0);
+		return 0;
+	}
+	return res == SOCK_PARKED ? 0 : busy(s);
 }

@@ -72,6 +72,7 @@ void sock_init(struct socks *s, const struct sock_config *config, struct net *ne
 	s->op_hash = (uint32_t *)(base + at.hash);
 	s->op_hash_shift = 64 - at.hash_bits;
 	s->cq_mask = config->completions - 1;
+	s->cq_full = config->completions;
 	s->sockets = config->sockets;
 	s->ops_max = config->ops;
 	s->fd_bits = 32 - (uint32_t)__builtin_clz(config->sockets);
@@ -83,6 +84,7 @@ void sock_init(struct socks *s, const struct sock_config *config, struct net *ne
 		s->ops[i].next = s->ops_free;
 		s->ops_free = i;
 	}
+	s->all[0].fd = -1;
 	for (uint32_t i = 1; i <= config->sockets; i++)
 		s->all[i].next_free = i < config->sockets ? i + 1 : 0;
 	s->free_first = 1;
@@ -107,6 +109,7 @@ struct sock *sock_new(struct socks *s, enum sock_kind kind)
 	k->lport = 0;
 	k->flags = 0;
 	k->kind = (uint8_t)kind;
+	k->fd = (int32_t)((uint32_t)k->gen << s->fd_bits | sock_index(s, k));
 	return k;
 }
 
@@ -115,6 +118,7 @@ void sock_free(struct socks *s, struct sock *k)
 	uint32_t i = sock_index(s, k);
 
 	k->kind = SOCK_FREE;
+	k->fd = 0;
 	k->gen++;
 	k->next_free = 0;
 	if (s->free_last)
@@ -154,7 +158,7 @@ static int new_dgram(struct socks *s)
 	}
 	k->udp = container_of(n, struct udp_sock, ready_node);
 	udp_sock_init(k->udp, k);
-	return sock_fd(s, k);
+	return k->fd;
 }
 
 int sock_socket(struct socks *s, const struct leat_sqe *sqe)
@@ -169,7 +173,7 @@ int sock_socket(struct socks *s, const struct leat_sqe *sqe)
 		if (proto != 0 && proto != WIRE_PROTO_TCP)
 			return -E_PROTONOSUPPORT;
 		k = sock_new(s, SOCK_STREAM);
-		return k ? sock_fd(s, k) : -E_NFILE;
+		return k ? k->fd : -E_NFILE;
 	case LEAT_SOCK_DGRAM:
 		if (proto != 0 && proto != WIRE_PROTO_UDP)
 			return -E_PROTONOSUPPORT;
@@ -292,6 +296,7 @@ void sock_fini(struct socks *s)
 		sock_buf_put(s, i);
 	s->n.bad_puts = 0;
 	s->cq_head = s->cq_tail;
+	s->cq_full = s->cq_head + s->cq_mask + 1;
 	s->backlog = 0;
 	list_init(&s->stalled);
 }

@@ -60,12 +60,17 @@ struct sock {
 		struct addr local;	/* SOCK_STREAM, which never has anything pending */
 	};
 	uint32_t polls;		/* POLL_ADD */
-	uint32_t spare;		/* whose ring it answers to, once there is more than one */
+	int32_t fd;		/* its descriptor, 0: free */
+	union {
+		struct {
+			uint8_t kind;	/* enum sock_kind */
+			uint8_t flags;	/* enum sock_flags */
+		};
+		uint16_t kind_flags;	/* both, flags in the upper half */
+	};
 	uint16_t lport;
-	uint8_t kind;		/* enum sock_kind */
-	uint8_t flags;		/* enum sock_flags */
-	uint8_t gen;		/* of the descriptor; changes when the slot is freed */
-	uint8_t pad[3];
+	uint8_t gen;		/* the slot's lives, modulo SOCK_GENS */
+	uint8_t pad[3];		/* room for whose ring it answers to, once there is more than one */
 };
 static_assert(sizeof(struct sock) == 32, "a million idle connections");
 
@@ -126,14 +131,17 @@ struct sock_counters {
 struct socks {
 	struct leat_cqe *cqes;
 	uint32_t cq_head, cq_tail, cq_mask;
-	uint32_t fd_mask, fd_bits;
+	uint32_t cq_full;	/* what cq_tail is when there is no room */
+	uint32_t fd_mask;
+	uint32_t sockets;
 	uint32_t ops_free;	/* a stack through `next`, 0: none */
+	uint32_t backlog;	/* a queue of finished operations */
 	struct sock *all;	/* [0] is never used: no descriptor is 0 */
-	struct sock_op *ops;	/* [0] is never used */
 	struct net *net;
 	struct list stalled;	/* operations that wait for room here, by rx.stall */
-	uint32_t backlog;	/* a queue of finished operations */
-	uint32_t sockets, socks_used;
+	struct sock_op *ops;	/* [0] is never used */
+	uint32_t fd_bits;
+	uint32_t socks_used;
 	uint32_t free_first, free_last;	/* sockets; first in, first out: numbers return late */
 	uint32_t ops_max, ops_used;
 	uint32_t *op_hash;	/* first of each chain */
@@ -190,7 +198,7 @@ void sock_op_finish(struct socks *s, struct sock_op *op, int32_t res, uint32_t c
 
 static inline uint32_t sock_cq_room(const struct socks *s)
 {
-	return s->cq_mask + 1 - (s->cq_tail - s->cq_head);
+	return s->cq_full - s->cq_tail;
 }
 
 /* Can an operation that finishes others first be answered itself whatever happens?  Of two others
@@ -204,7 +212,7 @@ static inline bool sock_op_spare(const struct socks *s)
  * about. */
 static inline bool sock_cq_open(const struct socks *s)
 {
-	return s->cq_tail - s->cq_head <= s->cq_mask >> 1;
+	return s->cq_full - s->cq_tail > (s->cq_mask >> 1) + 1;
 }
 
 /* The caller knows that there is room. */
@@ -222,6 +230,32 @@ void sock_cq_answer(struct socks *s, const struct leat_sqe *sqe, int32_t res);
 
 /* `n` completions were taken: lets the backlog and stalled multishots in. */
 void sock_cq_advance(struct socks *s, uint32_t n);
+
+/* ---- the short way */
+
+static inline struct sock *sock_of(const struct socks *s, int32_t fd)
+{
+	uint32_t i = (uint32_t)fd & s->fd_mask;
+	struct sock *k = &s->all[i];
+
+	return likely(i <= s->sockets && k->fd == fd) ? k : NULL;
+}
+
+/* The rest of a SEND of which tcp took `n` bytes, or refused it (n < 0). */
+int sock_send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, int n);
+
+/* SEND without flags as it usually is: connected, nothing waits or is out of order. */
+static inline int sock_send_plain(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	int n;
+
+	if (unlikely(!k || k->kind_flags != SOCK_CONN || k->tx || !s->ops_free || !sqe->addr ||
+		     sqe->len - 1 >= SOCK_LEN_MAX))
+		return sock_send(s, sqe);
+	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, sqe->len);
+	return likely(n == (int)sqe->len) ? n : sock_send_rest(s, k, sqe, n);
+}
 
 /* ---- buffers handed out */
 void sock_buf_put(struct socks *s, uint32_t number);

@@ -21,7 +21,7 @@ static int take(struct socks *s, struct sock *listener, bool *full)
 	c = tcp_accept(&s->net->tcp, listener->listener, k);
 	assert(c != NULL);
 	k->conn = c;
-	return sock_fd(s, k);
+	return k->fd;
 }
 
 void sock_listener_rx(struct socks *s, struct sock *k)

@@ -10,25 +10,9 @@
 #define SOCK_COOKIE_NONE UINT64_MAX	/* of datagrams; tcp knows no such connection */
 #define SOCK_LEND_MAX (1u << 28)	/* bytes of one lent packet */
 
-static inline struct sock *sock_of(const struct socks *s, int32_t fd)
-{
-	uint32_t i = (uint32_t)fd & s->fd_mask;
-	struct sock *k = &s->all[i];
-
-	if (unlikely(i > s->sockets || (uint32_t)fd >> s->fd_bits != k->gen ||
-		     k->kind == SOCK_FREE))
-		return NULL;
-	return k;
-}
-
 static inline uint32_t sock_index(const struct socks *s, const struct sock *k)
 {
 	return (uint32_t)(k - s->all);
-}
-
-static inline int32_t sock_fd(const struct socks *s, const struct sock *k)
-{
-	return (int32_t)((uint32_t)k->gen << s->fd_bits | sock_index(s, k));
 }
 
 static inline uint32_t sock_op_index(const struct socks *s, const struct sock_op *op)

@@ -298,6 +298,7 @@ void sock_cq_advance(struct socks *s, uint32_t n)
 	uint32_t waiting = s->cq_tail - s->cq_head;
 
 	s->cq_head += MIN(n, waiting);
+	s->cq_full = s->cq_head + s->cq_mask + 1;
 	if (unlikely(s->backlog))
 		flush_backlog(s);
 	if (unlikely(!list_empty(&s->stalled)))
@@ -353,6 +354,7 @@ void sock_op_check(const struct socks *s)
 	uint32_t loose = 0, hashed = 0, found = 0;
 
 	assert(s->cq_tail - s->cq_head <= s->cq_mask + 1);
+	assert(s->cq_full == s->cq_head + s->cq_mask + 1);
 	assert(!s->backlog || sock_cq_room(s) == 0);
 	for (uint32_t i = 1; i <= s->sockets; i++) {
 		const struct sock *k = &s->all[i];

@@ -73,7 +73,7 @@ static struct sock_op *send_park(struct socks *s, struct sock *k, const struct l
 }
 
 /* Room was not enough for all: the rest waits. */
-static NOINLINE int send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, int n)
+int sock_send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, int n)
 {
 	struct sock_op *op;
 
@@ -86,7 +86,7 @@ static NOINLINE int send_rest(struct socks *s, struct sock *k, const struct leat
 	return SOCK_PARKED;
 }
 
-static NOINLINE int send_slow(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+static int send_on(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
 	uint32_t len = MIN(sqe->len, SOCK_LEN_MAX);
 	int n;
@@ -105,7 +105,7 @@ static NOINLINE int send_slow(struct socks *s, struct sock *k, const struct leat
 		return SOCK_BUSY;
 	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, len);
 	if (n != (int)len)
-		return send_rest(s, k, sqe, n);
+		return sock_send_rest(s, k, sqe, n);
 	set_cork(s, k, sqe->op_flags & LEAT_MSG_MORE);
 	return n;
 }
@@ -113,16 +113,8 @@ static NOINLINE int send_slow(struct socks *s, struct sock *k, const struct leat
 int sock_send(struct socks *s, const struct leat_sqe *sqe)
 {
 	struct sock *k = sock_of(s, sqe->fd);
-	int n;
 
-	if (unlikely(!k))
-		return -E_BADF;
-	/* What is usual: connected, nothing waits or is out of order, no cork, room. */
-	if (unlikely(k->kind != SOCK_CONN || k->tx | k->flags || !sqe->addr ||
-		     sqe->op_flags & LEAT_MSG_MORE || sqe->len - 1 >= SOCK_LEN_MAX || !s->ops_free))
-		return send_slow(s, k, sqe);
-	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, sqe->len);
-	return likely(n == (int)sqe->len) ? n : send_rest(s, k, sqe, n);
+	return k ? send_on(s, k, sqe) : -E_BADF;
 }
 
 int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
@@ -132,7 +124,7 @@ int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
 	if (!k)
 		return -E_BADF;
 	if (k->kind == SOCK_DGRAM || !sqe->addr2)
-		return send_slow(s, k, sqe);
+		return send_on(s, k, sqe);
 	return k->kind == SOCK_CONN ? -E_ISCONN : -E_PIPE;
 }
 
