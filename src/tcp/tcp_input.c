@@ -38,7 +38,7 @@ void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h)
 		c->rcv.wscale = 0;
 	if (c->flags & TCPF_TS) {
 		c->rcv.ts_recent = h->ts_val;
-		c->rcv.ts_recent_ms = tcp_clock_ms(t);
+		c->rcv.ts_recent_s = tcp_clock_s(t);
 	}
 }
 
@@ -164,29 +164,36 @@ void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c)
 
 /* ---- first: sequence number; timestamps before it, RFC 7323 §5.3 R1 */
 
+/* RFC 7323 §5.5: on a connection that was idle for 24 days the peer's clock may have gone half way
+ * round, and says nothing. */
+static inline bool ts_recent_outdated(const struct tcp *t, const struct tcp_conn *c)
+{
+	return tcp_clock_s(t) - c->rcv.ts_recent_s >= 24u * 86400u;
+}
+
 static enum drop check_paws(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	if (!(c->flags & TCPF_TS))
 		return DROP_NOT;
 	if (!(s->h->opts & WIRE_TCP_OPT_TS))
 		return s->flags & WIRE_TCP_RST ? DROP_NOT : DROP_TCP_NO_TS;
-	if (seq_lt(s->h->ts_val, c->rcv.ts_recent) && !(s->flags & WIRE_TCP_RST)) {
-		/* An idle connection's clock may have gone round: RFC 7323 §5.5, 24 days. */
-		if (tcp_clock_ms(t) - c->rcv.ts_recent_ms < 24u * 86400u * 1000u) {
-			tcp_challenge_ack(t, c);
-			return DROP_TCP_PAWS;
-		}
+	if (seq_lt(s->h->ts_val, c->rcv.ts_recent) && !(s->flags & WIRE_TCP_RST) &&
+	    !ts_recent_outdated(t, c)) {
+		tcp_challenge_ack(t, c);
+		return DROP_TCP_PAWS;
 	}
 	return DROP_NOT;
 }
 
-/* RFC 7323 §4.3: the echo comes from the segment that moves the left edge. */
+/* RFC 7323 §4.3: the echo comes from the segment that moves the left edge (its own number counts,
+ * before anything was trimmed). */
 static inline void take_timestamp(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	if (c->flags & TCPF_TS && s->h->opts & WIRE_TCP_OPT_TS && seq_le(s->seq, c->rcv.ack_sent) &&
-	    seq_ge(s->h->ts_val, c->rcv.ts_recent)) {
+	if (c->flags & TCPF_TS && s->h->opts & WIRE_TCP_OPT_TS &&
+	    seq_le(s->h->seq, c->rcv.ack_sent) &&
+	    (seq_ge(s->h->ts_val, c->rcv.ts_recent) || ts_recent_outdated(t, c))) {
 		c->rcv.ts_recent = s->h->ts_val;
-		c->rcv.ts_recent_ms = tcp_clock_ms(t);
+		c->rcv.ts_recent_s = tcp_clock_s(t);
 	}
 }
 
@@ -245,8 +252,8 @@ static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		tcp_ack_now(t, c);
 		return seq_le(tcp_seg_end(s), c->rcv.nxt) && s->len ? DROP_TCP_DUP : DROP_TCP_SEQ;
 	}
-	if (s->flags & WIRE_TCP_SYN)
-		return DROP_NOT;	/* judged whole by check_syn() */
+	if (s->flags & (WIRE_TCP_SYN | WIRE_TCP_RST))
+		return DROP_NOT;	/* judged whole by check_rst() and check_syn() */
 	if (seq_lt(s->seq, c->rcv.nxt)) {
 		trim_front(s, c->rcv.nxt - s->seq);
 		tcp_ack_now(t, c);

@@ -87,7 +87,7 @@ struct tcp_conn {
 	struct {
 		uint32_t nxt;
 		uint32_t adv;		/* right edge ever advertised: never moves left */
-		uint32_t ts_recent, ts_recent_ms;
+		uint32_t ts_recent, ts_recent_s;
 		uint32_t queued;	/* bytes on the queue */
 		uint32_t held;		/* bytes the owner has taken and not given back */
 		uint32_t buf;
@@ -184,6 +184,12 @@ static inline uint32_t tcp_seg_end(const struct tcp_seg *s)
 static inline uint32_t tcp_clock_ms(const struct tcp *t)
 {
 	return (uint32_t)(t->core->now / 1000000u);
+}
+
+/* Seconds: for ages that the clock above is too short for, and not too precise. */
+static inline uint32_t tcp_clock_s(const struct tcp *t)
+{
+	return (uint32_t)(t->core->now / 1000000000u);
 }
 
 #define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
