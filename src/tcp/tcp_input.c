@@ -319,15 +319,20 @@ static enum drop check_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 
 static void take_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
-	bool again = s->ack == c->snd.una && s->ack != c->snd.nxt && !s->len &&
-		     s->wnd == c->snd.wnd && !(s->flags & WIRE_TCP_FIN);
+	bool again;
 
+	if (unlikely(seq_lt(s->ack, c->snd.una)))
+		return;			/* old: neither bytes nor its window are news */
+	again = s->ack == c->snd.una && s->ack != c->snd.nxt && !s->len &&
+		s->wnd == c->snd.wnd && !(s->flags & WIRE_TCP_FIN);
 	if (seq_gt(s->ack, c->snd.una)) {
 		tcp_rtx_acked(t, c, s);
 		tcp_want_output(t, c);
 	}
 	if (s->wnd != c->snd.wnd)
 		tcp_want_output(t, c);
+	if (unlikely(c->flags & TCPF_PROBING))
+		tcp_rtx_probe_answered(c);
 	tcp_snd_window(t, c, s);
 	if (again)
 		tcp_rtx_dupack(t, c);

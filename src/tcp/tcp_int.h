@@ -281,6 +281,7 @@ void tcp_snd_free(struct tcp_conn *c);
 bool tcp_fin_acked(const struct tcp_conn *c);
 void tcp_output(struct tcp *t, struct tcp_conn *c);
 bool tcp_output_probe(struct tcp *t, struct tcp_conn *c);
+void tcp_output_override(struct tcp *t, struct tcp_conn *c);
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry);	/* again */
 void tcp_output_rst(struct tcp *t, struct tcp_conn *c);
 void tcp_output_ack(struct tcp *t, struct tcp_conn *c);
@@ -295,6 +296,8 @@ void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remot
 void tcp_rtx_init(struct tcp *t, struct tcp_conn *c);
 void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES);
 void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_fin_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_probe_answered(struct tcp_conn *c);
 void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_rtx_sample(struct tcp *t, struct tcp_conn *c, nsec rtt);
 void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);

@@ -58,8 +58,13 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 		h.opts |= WIRE_TCP_OPT_WSCALE;
 		h.wscale = c->rcv.wscale;
 	}
-	if (c->snd.nxt == c->iss)
+	c->segs_out++;
+	if (c->snd.nxt == c->iss) {
 		tcp_snd_syn_sent(t, c);
+	} else {
+		c->retrans_segs++;
+		t->n.retrans_segs++;
+	}
 	tcp_rtx_syn_sent(t, c);
 	tcp_reply(t, &c->local, &c->remote, &h);
 }

@@ -50,7 +50,6 @@ void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c)
 {
 	c->snd.nxt = c->iss + 1;
 	c->snd.sent_at = t->core->now;
-	c->segs_out++;
 }
 
 void tcp_snd_syn_acked(struct tcp_conn *c)
@@ -364,26 +363,55 @@ static bool send_plan(struct tcp *t, struct tcp_conn *c, struct plan plan)
 	if (plan.fin) {
 		c->snd.nxt++;
 		c->flags |= TCPF_FIN_SENT;
-		tcp_rtx_syn_sent(t, c);
+		tcp_rtx_fin_sent(t, c);
 	}
 	return true;
 }
 
+/* Bytes of an entry and of those behind it that are lost as well, as far as they fit a segment:
+ * what was sent as one goes again as one. */
+static uint32_t run_of(const struct tcp_conn *c, struct pkt *entry)
+{
+	uint32_t len = tcp_tx(entry)->len;
+	struct pkt *p = entry;
+
+	while ((p = tcp_tx(p)->link) && tcp_tx(p)->flags & TX_LOST &&
+	       len + tcp_tx(p)->len <= c->snd.mss)
+		len += tcp_tx(p)->len;
+	return len;
+}
+
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 {
-	struct tcp_tx *tx = tcp_tx(entry);
-	bool last = tx->seq + tx->len == c->snd.end;
-	uint8_t fin = last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0;
+	uint32_t len = run_of(c, entry), left = len;
+	bool last = tcp_tx(entry)->seq + len == c->snd.end;
+	uint8_t flags = WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) |
+			(last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0);
 
-	if (!emit_entry(t, c, entry, WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) | fin))
+	if (!(tcp_tx(entry)->len == len ? emit_entry(t, c, entry, flags)
+					: emit_entries(t, c, entry, len, flags)))
 		return false;
-	tcp_rtx_resent(t, c, entry);
+	for (struct pkt *p = entry; left; p = tcp_tx(p)->link) {
+		left -= tcp_tx(p)->len;
+		tcp_rtx_resent(t, c, p);
+	}
+	c->retrans_segs++;
+	t->n.retrans_segs++;
 	return true;
 }
 
 bool tcp_output_probe(struct tcp *t, struct tcp_conn *c)
 {
-	return c->snd.unsent.head && send_plan(t, c, (struct plan){.len = 1});
+	return send_plan(t, c, (struct plan){.len = 1});
+}
+
+/* As much of what waits as the window takes in one segment, however little that is. */
+void tcp_output_override(struct tcp *t, struct tcp_conn *c)
+{
+	struct plan plan = {.len = MIN(MIN(c->snd.end - c->snd.nxt, c->snd.wnd), c->snd.mss)};
+
+	if (plan.len && !(c->flags & TCPF_CORK && !(c->flags & TCPF_FIN_QUEUED)))
+		send_plan(t, c, plan);
 }
 
 void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
@@ -405,12 +433,15 @@ void tcp_output_rst(struct tcp *t, struct tcp_conn *c)
 	emit_bare(t, c, c->snd.nxt, WIRE_TCP_RST | WIRE_TCP_ACK);
 }
 
+/* What fast recovery found lost goes at once (RFC 5681 §3.2 step 3, RFC 6582 §3.2 step 3); what a
+ * timeout did, as the window allows. */
 static bool resend_lost(struct tcp *t, struct tcp_conn *c)
 {
 	struct pkt *lost = tcp_rtx_next_lost(c);
 	uint32_t pipe = tcp_rtx_pipe(c);
+	bool at_once = c->flags & TCPF_RECOVERY && lost == c->rtx.sent.head;
 
-	if (!lost || (pipe && pipe + tcp_tx(lost)->len > c->cc.cwnd))
+	if (!lost || (!at_once && pipe && pipe + run_of(c, lost) > c->cc.cwnd))
 		return false;
 	return tcp_output_entry(t, c, lost);
 }

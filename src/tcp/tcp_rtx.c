@@ -57,6 +57,14 @@ static void timer_on(struct tcp *t, struct tcp_conn *c)
 	tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));
 }
 
+/* The bytes from `seq` went out the first time.  If nothing was outstanding before, a timer that
+ * runs waits for something else, a window or memory. */
+static void timer_for(struct tcp *t, struct tcp_conn *c, uint32_t seq)
+{
+	if (c->timer.rtx_at == NSEC_NEVER || seq == c->snd.una)
+		timer_on(t, c);
+}
+
 void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES)
 {
 	struct tcp_tx *tx = tcp_tx(entry);
@@ -69,8 +77,7 @@ void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES)
 	else
 		c->rtx.sent.head = entry;
 	c->rtx.sent.tail = entry;
-	if (c->timer.rtx_at == NSEC_NEVER)
-		timer_on(t, c);
+	timer_for(t, c, tx->seq);
 }
 
 /* SYN or FIN went out: no entry on the queue, but the timer runs. */
@@ -78,6 +85,11 @@ void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c)
 {
 	if (c->timer.rtx_at == NSEC_NEVER)
 		timer_on(t, c);
+}
+
+void tcp_rtx_fin_sent(struct tcp *t, struct tcp_conn *c)
+{
+	timer_for(t, c, c->snd.nxt - 1);
 }
 
 void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
@@ -90,8 +102,6 @@ void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 	}
 	tx->sent_at = t->core->now;
 	tx->sends += tx->sends < UINT8_MAX;
-	c->retrans_segs++;
-	t->n.retrans_segs++;
 	if (c->timer.rtx_at == NSEC_NEVER)
 		timer_on(t, c);
 }
@@ -108,6 +118,17 @@ static void mark_lost(struct tcp_conn *c, struct pkt *entry)
 		c->rtx.hint = entry;
 }
 
+/* The oldest segment's worth of entries. */
+static void mark_head_lost(struct tcp_conn *c)
+{
+	uint32_t left = c->snd.mss;
+
+	for (struct pkt *p = c->rtx.sent.head; p && tcp_tx(p)->len <= left; p = tcp_tx(p)->link) {
+		left -= tcp_tx(p)->len;
+		mark_lost(c, p);
+	}
+}
+
 struct pkt *tcp_rtx_next_lost(struct tcp_conn *c)
 {
 	struct pkt *p = c->rtx.lost_bytes ? c->rtx.hint : NULL;
@@ -118,12 +139,14 @@ struct pkt *tcp_rtx_next_lost(struct tcp_conn *c)
 	return p;
 }
 
-/* Frees what lies before `una`; *rtt becomes the newest sample that Karn's rule allows, or 0.
- * Returns the bytes of lent memory among it. */
+/* Frees what lies before `una`; *rtt becomes the newest sample, or 0 when Karn's rule forbids one:
+ * any of it was sent twice, so that the rest waited for that.  Returns the bytes of lent memory
+ * among it. */
 static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec *rtt)
 {
 	struct pkt *p;
 	uint32_t lent = 0;
+	bool again = false;
 
 	*rtt = 0;
 	while ((p = c->rtx.sent.head) && seq_lt(tcp_tx(p)->seq, una)) {
@@ -141,8 +164,8 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec
 			tx->flags &= (uint8_t)~TX_SUM;
 			break;
 		}
-		if (tx->sends == 1)
-			*rtt = MAX(t->core->now - tx->sent_at, 1u);
+		*rtt = MAX(t->core->now - tx->sent_at, 1u);
+		again |= tx->sends > 1;
 		if (p->flags & PKT_BARE)
 			lent += tx->len;
 		c->rtx.sent.head = tx->link;
@@ -152,6 +175,8 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec
 			c->rtx.hint = tx->link;
 		pkt_put(p);
 	}
+	if (unlikely(again))
+		*rtt = 0;
 	return lent;
 }
 
@@ -167,17 +192,19 @@ static nsec echoed_rtt(const struct tcp *t, const struct tcp_conn *c, const stru
 	return ms < RTT_MAX_US / 1000 ? MSEC(MAX(ms, 1u)) : 0;
 }
 
-/* The handshake is done: its round trip is the first sample, RFC 6298 §5.7 when the SYN was
- * sent again. */
+/* The handshake is done: its round trip is the first sample, unless the SYN was sent again (then
+ * RFC 6298 §5.7, and RFC 6928 §2 for more than once). */
 void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	nsec rtt = c->rtx.retries ? echoed_rtt(t, c, s) : MAX(t->core->now - c->snd.sent_at, 1u);
+	nsec rtt = c->retrans_segs ? echoed_rtt(t, c, s) : MAX(t->core->now - c->snd.sent_at, 1u);
 
 	tcp_timer_rtx_off(c);
 	if (rtt)
 		tcp_rtx_sample(t, c, rtt);
-	else
+	else if (c->rtx.retries)
 		c->rtx.rto_us = (uint32_t)(MAX(t->config.rto_initial, SEC(3)) / 1000u);
+	if (c->rtx.retries > 1)
+		cc_one_segment(&c->cc);
 	c->rtx.retries = c->rtx.backoff = 0;
 }
 
@@ -195,8 +222,8 @@ static void partial_ack(struct tcp_conn *c, uint32_t acked)
 	uint32_t deflate = acked > c->snd.mss ? acked - c->snd.mss : 0;
 
 	c->rtx.dup_bytes -= MIN(c->rtx.dup_bytes, deflate);
-	if (c->flags & TCPF_RECOVERY && c->rtx.sent.head)
-		mark_lost(c, c->rtx.sent.head);
+	if (c->flags & TCPF_RECOVERY)
+		mark_head_lost(c);
 }
 
 /* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
@@ -224,6 +251,9 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 			partial_ack(c, ack.acked);
 	} else {
 		c->rtx.dup_bytes = 0;
+		/* kept close behind, for comparisons on the circle */
+		if (seq_gt(s->ack, c->rtx.recover))
+			c->rtx.recover = s->ack - 1;
 	}
 	ack.in_recovery = c->flags & TCPF_RECOVERY;
 	c->cc.ops->on_ack(&c->cc, &ack);
@@ -238,8 +268,6 @@ void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
 {
 	uint32_t out = c->snd.nxt - c->snd.una;
 
-	if (c->flags & TCPF_PROBING && !(c->flags & TCPF_ORPHAN))
-		c->rtx.probes = 0;	/* the peer is there and says: not yet */
 	if (!c->rtx.sent.head || c->flags & (TCPF_PROBING | TCPF_LOSS))
 		return;
 	c->rtx.dup_bytes = MIN(c->rtx.dup_bytes + c->snd.mss, out);
@@ -249,13 +277,21 @@ void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
 		c->rtx.dupacks++;
 	if (c->rtx.dupacks != DUPACK_THRESHOLD || c->flags & TCPF_RECOVERY)
 		return;
-	if (seq_le(c->snd.una, c->rtx.recover) && c->rtx.recover != c->iss)
+	if (seq_le(c->snd.una, c->rtx.recover))
 		return;			/* RFC 6582 §3.2 step 1: the old window's duplicates */
 	c->flags |= TCPF_RECOVERY;
 	c->rtx.recover = c->snd.nxt;
 	c->cc.ops->on_loss(&c->cc, out, t->core->now);
-	mark_lost(c, c->rtx.sent.head);
+	mark_head_lost(c);
 	t->n.fast_retransmits++;
+}
+
+/* An ACK came while the window is closed: the peer is there and says "not yet".  Nobody waits for
+ * ever on behalf of an orphan. */
+void tcp_rtx_probe_answered(struct tcp_conn *c)
+{
+	if (!(c->flags & TCPF_ORPHAN))
+		c->rtx.probes = 0;
 }
 
 /* The window opened with a probe's byte outstanding: the receiver has thrown it away. */
@@ -287,9 +323,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 	c->rto_fired += c->rto_fired < UINT16_MAX;
 	t->n.rto_fired++;
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
-		c->rtx.backoff++;
-		c->retrans_segs++;
-		t->n.retrans_segs++;
+		c->rtx.backoff += c->rtx.backoff < 20;
 		tcp_open_send_syn(t, c);
 		timer_on(t, c);
 		return;
@@ -307,7 +341,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 	} else {
 		tcp_output_fin_again(t, c);
 	}
-	c->rtx.backoff++;
+	c->rtx.backoff += c->rtx.backoff < 20;
 	timer_on(t, c);
 	tcp_want_output(t, c);
 }
@@ -323,8 +357,10 @@ static void persist(struct tcp *t, struct tcp_conn *c)
 	}
 	if (c->rtx.sent.head)
 		tcp_output_entry(t, c, c->rtx.sent.head);
+	else if (!c->snd.unsent.head)
+		tcp_output_fin_again(t, c);
 	else if (!tcp_output_probe(t, c))
-		return;			/* nothing to say any more */
+		return;			/* no memory: soon again */
 	c->rtx.probes++;
 	c->flags |= TCPF_PROBING;
 	t->n.zero_window_probes++;
@@ -332,20 +368,23 @@ static void persist(struct tcp *t, struct tcp_conn *c)
 	timer_on(t, c);
 }
 
-/* Nothing is outstanding and something waits: for memory, or for a window worth a segment. */
+/* Nothing is outstanding and something waits: for memory, or for a window worth a segment, and
+ * then long enough (RFC 9293 §3.8.6.2.1, the override timeout). */
 static void stuck(struct tcp *t, struct tcp_conn *c)
 {
 	tcp_output(t, c);
-	if (c->snd.una == c->snd.nxt && c->snd.unsent.head && c->state != TCP_CLOSED)
-		persist(t, c);
+	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
+		tcp_output_override(t, c);
 }
 
 void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c)
 {
+	bool outstanding = c->snd.una != c->snd.nxt;
+
 	if (tcp_synchronized((enum tcp_state)c->state) && c->snd.wnd == 0 &&
-	    (c->rtx.sent.head || c->snd.unsent.head))
+	    (outstanding || c->snd.unsent.head))
 		persist(t, c);
-	else if (c->snd.una != c->snd.nxt)
+	else if (outstanding)
 		rto(t, c);
 	else
 		stuck(t, c);
