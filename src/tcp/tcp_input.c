@@ -54,10 +54,10 @@ uint32_t tcp_rcv_window_max(const struct tcp_conn *c)
 	return MIN(c->rcv.buf, 65535u << c->rcv.wscale);
 }
 
-/* What may be advertised now. */
+/* What may be advertised now.  What came out of order lies within, not beside it. */
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c)
 {
-	uint32_t used = c->rcv.queued + c->rcv.held + c->reass.bytes;
+	uint32_t used = c->rcv.queued + c->rcv.held;
 
 	return used < c->rcv.buf ? MIN(c->rcv.buf - used, tcp_rcv_window_max(c)) : 0;
 }
