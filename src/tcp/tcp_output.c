@@ -145,9 +145,13 @@ static uint16_t window_field(const struct tcp_conn *c, uint32_t *edge)
 
 	wnd = seq_ge(want, adv + step) ? want - nxt : adv - nxt;
 	field = MIN(wnd >> c->rcv.wscale, 65535u);
-	if (seq_lt(nxt + field * unit, adv))	/* rounding must not move the edge back */
-		field = MIN((adv - nxt + unit - 1) >> c->rcv.wscale, 65535u);
-	*edge = nxt + field * unit;
+	/* Rounding takes nothing back where there is room to round up.  Where there is none, the
+	 * header says less than a unit too little, and what was promised counts all the same:
+	 * RFC 7323 §2.4. */
+	if (seq_lt(nxt + field * unit, adv) && field < 65535 &&
+	    seq_le(nxt + (field + 1) * unit, want))
+		field++;
+	*edge = seq_max(adv, nxt + field * unit);
 	return (uint16_t)field;
 }
 
@@ -237,32 +241,46 @@ static bool emit_entry(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint8_t
 	return true;
 }
 
-/* Several entries, `len` bytes in all, as one segment. */
-static bool emit_entries(struct tcp *t, struct tcp_conn *c, struct pkt *first, uint32_t len,
-			 uint8_t flags)
+/* Several entries, `len` bytes in all, as one segment; as many of them as there are descriptors
+ * for.  Returns the bytes that went. */
+static uint32_t emit_entries(struct tcp *t, struct tcp_conn *c, struct pkt *first, uint32_t len,
+			     uint8_t flags)
 {
 	struct pkt *head = pkt_new(t->core->pool), *piece;
 	uint64_t sum = 0;
 	uint32_t done = 0;
 
 	if (!head)
-		return no_memory(t, c), false;
+		return no_memory(t, c), 0;
 	for (struct pkt *p = first; done < len; p = tcp_tx(p)->link) {
 		struct tcp_tx *tx = tcp_tx(p);
 		uint64_t part = payload_sum(tx);
 
 		piece = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
-		if (!piece) {
-			pkt_put(head);
-			return no_memory(t, c), false;
-		}
+		if (!piece)
+			break;
 		sum = csum_add(sum, done & 1 ? csum_swap(part) : part);
 		done += tx->len;
 		pkt_append(head, piece);
 	}
-	assert(done == len);
+	if (unlikely(!done)) {
+		pkt_put(head);
+		return no_memory(t, c), 0;
+	}
+	if (unlikely(done < len))
+		flags = WIRE_TCP_ACK;
 	emit(t, c, head, tcp_tx(first)->seq, flags, sum);
-	return true;
+	return done;
+}
+
+/* Entries of `len` bytes in all as one segment, by the cheaper way.  Returns the bytes that went:
+ * fewer when memory is short. */
+static uint32_t emit_run(struct tcp *t, struct tcp_conn *c, struct pkt *first, uint32_t len,
+			 uint8_t flags)
+{
+	if (likely(tcp_tx(first)->len == len))
+		return emit_entry(t, c, first, flags) ? len : 0;
+	return emit_entries(t, c, first, len, flags);
 }
 
 /* ---- what to send */
@@ -332,18 +350,18 @@ static bool split_unsent(struct tcp *t, struct tcp_conn *c, uint32_t len)
 static bool send_plan(struct tcp *t, struct tcp_conn *c, struct plan plan)
 {
 	uint8_t flags = WIRE_TCP_ACK | (plan.fin ? WIRE_TCP_FIN : 0);
-	struct pkt *first = c->snd.unsent.head;
-	uint32_t left = plan.len;
+	uint32_t left = 0;
 
 	if (plan.len) {
-		if (tcp_tx(first)->len != plan.len && !split_unsent(t, c, plan.len))
+		if (tcp_tx(c->snd.unsent.head)->len != plan.len && !split_unsent(t, c, plan.len))
 			return false;
-		first = c->snd.unsent.head;
 		if (c->snd.nxt + plan.len == c->snd.end)
 			flags |= WIRE_TCP_PSH;
-		if (!(tcp_tx(first)->len == plan.len ? emit_entry(t, c, first, flags)
-						     : emit_entries(t, c, first, plan.len, flags)))
+		left = emit_run(t, c, c->snd.unsent.head, plan.len, flags);
+		if (!left)
 			return false;
+		plan.fin &= left == plan.len;
+		plan.len = left;
 	} else if (!emit_bare(t, c, c->snd.nxt, flags)) {
 		return false;
 	}
@@ -383,13 +401,13 @@ static uint32_t run_of(const struct tcp_conn *c, struct pkt *entry)
 
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 {
-	uint32_t len = run_of(c, entry), left = len;
+	uint32_t len = run_of(c, entry), left;
 	bool last = tcp_tx(entry)->seq + len == c->snd.end;
 	uint8_t flags = WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) |
 			(last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0);
 
-	if (!(tcp_tx(entry)->len == len ? emit_entry(t, c, entry, flags)
-					: emit_entries(t, c, entry, len, flags)))
+	left = emit_run(t, c, entry, len, flags);
+	if (!left)
 		return false;
 	for (struct pkt *p = entry; left; p = tcp_tx(p)->link) {
 		left -= tcp_tx(p)->len;

@@ -36,7 +36,8 @@ struct rig *rig_new(const struct rig_config *config)
 	rig_config(&plain);
 	if (!config)
 		config = &plain;
-	r->l = lower_new(&(struct lower_config){.mtu = config->mtu, .frames = config->frames});
+	r->l = lower_new(&(struct lower_config){
+		.mtu = config->mtu, .frames = config->frames, .chain_tx = true});
 	r->core = &r->l->stage.core;
 	n = tcp_bytes(&config->tcp, &why);
 	assert(why == NULL);

@@ -349,7 +349,7 @@ static void overlapping_retransmission_moves_the_echo_as_its_first_byte_does(voi
 	r->peer->ts_val += 10;
 	rig_in(r, "PA 1(10) 1");			/* its ACK is delayed ... */
 	r->peer->ts_val += 10;
-	rig_in(r, "PA 1(20) 1");			/* ... and this begins before Last.ACK.sent */
+	rig_in(r, "PA 1(20) 1");			/* ... and this one is waited for */
 	OUT("A 1(0) 21");
 	assert_int_equal(r->out.ts_ecr, r->peer->ts_val);
 	assert_int_equal(rig_read(r, c, 100), 20);
@@ -515,7 +515,7 @@ static void old_ack_says_nothing_about_the_window(void **state)
 	rig_write(r, c, 1000);
 	rig_run(r);
 	rig_in(r, "A 1(0) 1001 win 500");
-	rig_in(r, "PA 11(10) 1 win 2000");		/* counted from its own ACK, not from ours */
+	rig_in(r, "PA 11(10) 1 win 2000");	/* counted from its own ACK, not from ours */
 	assert_int_equal(rig_info(r, c).snd_wnd, 500);
 	rig_in(r, "A 1(10) 1001 win 600");
 	assert_int_equal(rig_info(r, c).snd_wnd, 600);
