@@ -44,6 +44,7 @@ int main(void)
 	if (leat_publish(ring, NULL, 8000) < 0)
 		return fprintf(stderr, "hello: port 8000 is taken\n"), 1;
 	puts("http://127.0.0.1:8000/");
+	fflush(stdout);
 	while ((fd = ask(ring, (struct leat_sqe){ .opcode = LEAT_OP_ACCEPT, .fd = listener })) >
 	       0) {
 		ask(ring, (struct leat_sqe){ .opcode = LEAT_OP_RECV, .fd = fd,

@@ -2,7 +2,8 @@
  *
  * Nothing outside the directory can be reached: the kernel resolves each path beneath it, symbolic
  * links included.  Small files are read into memory; large ones are mapped, and a file that is cut
- * short while it is mapped costs its reader its connection, not the program (docs/adr/0002). */
+ * short while it is mapped costs its reader its connection, not the program:
+ * docs/adr/0013-a-file-that-shrinks.md. */
 #ifndef APPS_FILES_FILES_H
 #define APPS_FILES_FILES_H
 

@@ -8,7 +8,7 @@
  * A guarded file may be cut short while it is lent.  Its last bytes are held back until all others
  * are acknowledged, so that none will be read again; then they are copied, the file is asked
  * whether it is what it was, and only then does the client get them.  So a response that is
- * complete is right (docs/adr/0002). */
+ * complete is right (docs/adr/0013-a-file-that-shrinks.md). */
 #include "apps/httpd/httpd_int.h"
 
 #define HTTPD_WINDOW (1ull << 30)	/* bytes of a guarded file that are lent at once */
