@@ -58,4 +58,17 @@ static inline void cc_one_segment(struct cc *cc)
 	cc->cwnd = cc->mss;
 }
 
+/* During recovery the window follows what is delivered: RFC 6937. */
+static inline void cc_set_window(struct cc *cc, uint32_t cwnd)
+{
+	cc->cwnd = MAX(cwnd, cc->mss);
+}
+
+/* Nothing was lost: RFC 3522 §3.2, RFC 5682 §3. */
+static inline void cc_restore(struct cc *cc, uint32_t cwnd, uint32_t ssthresh)
+{
+	cc->cwnd = MAX(cc->cwnd, cwnd);
+	cc->ssthresh = MAX(cc->ssthresh, ssthresh);
+}
+
 #endif

@@ -42,7 +42,9 @@ struct tcp_config {
 	nsec msl;			/* 30 s: TIME_WAIT lasts twice as long */
 	nsec fin_wait_2;		/* how long an orphan waits for the peer's FIN: 60 s */
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */
-	bool timestamps, window_scale;	/* offered; both on */
+	/* connections that miss something at once; 0: conns_max, 1024 at most */
+	uint32_t losses_max;
+	bool timestamps, window_scale, sack;	/* offered; all on */
 	const struct cc_ops *cc;
 	/* Tests only: initial sequence numbers lie at most so far below 2^32; 0: RFC 6528. */
 	uint32_t iss_below_wrap;
@@ -54,6 +56,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t active_opens, passive_opens, attempt_fails, estab_resets;
 	uint64_t in_segs, out_segs, retrans_segs, out_rsts, in_bytes, out_bytes;
 	uint64_t fast_path_data, fast_path_ack;
+	uint64_t tail_loss_probes, undone, frto_spurious, dsacks, losses_full;
 	uint64_t rto_fired, fast_retransmits, delayed_acks, zero_window_probes, challenge_acks;
 	/* a segment was not built for want of a frame; tried again */
 	uint64_t out_no_memory;
@@ -61,6 +64,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 };
 
 struct tcp_conn;
+struct tcp_loss;
 struct tcp_listener;
 struct tcp_timewait;
 
@@ -75,6 +79,9 @@ struct tcp {
 	struct tcp_conn *conns;
 	struct list conns_free;
 	uint32_t conns_used;
+	struct tcp_loss *losses;	/* pooled, see tcp_int.h */
+	struct list losses_free;
+	uint32_t losses_used;
 	struct tcp_listener *listeners;
 	struct list listeners_free;
 	struct list listeners_hash[64];

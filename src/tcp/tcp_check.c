@@ -4,7 +4,7 @@
 
 static void check_send_queues(const struct tcp_conn *c)
 {
-	uint32_t at = c->snd.una, lost = 0;
+	uint32_t at = c->snd.una, lost = 0, sacked = 0;
 	bool hint_seen = !c->rtx.hint;
 
 	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link) {
@@ -16,9 +16,12 @@ static void check_send_queues(const struct tcp_conn *c)
 		assert(!(tx->flags & TX_LOST) || hint_seen);
 		at += tx->len;
 		lost += tx->flags & TX_LOST ? tx->len : 0;
+		sacked += tx->flags & TX_SACKED ? tx->len : 0;
+		assert(!(tx->flags & TX_LOST && tx->flags & TX_SACKED));
 		assert(tx->link || c->rtx.sent.tail == p);
 	}
 	assert(lost == c->rtx.lost_bytes);
+	assert(sacked == tcp_sack_bytes(c));
 	assert(at == c->snd.nxt - !!(c->flags & TCPF_FIN_SENT && !tcp_fin_acked(c)) ||
 	       (tcp_fin_acked(c) && at == c->snd.nxt));
 	for (struct pkt *p = c->snd.unsent.head; p; p = tcp_tx(p)->link) {

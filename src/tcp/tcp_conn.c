@@ -25,8 +25,10 @@ const struct tcp_config tcp_config_default = {
 	.fin_wait_2 = SEC(60),
 	.syn_retries = 6,
 	.data_retries = 15,
+	.losses_max = 0,
 	.timestamps = true,
 	.window_scale = true,
+	.sack = true,
 	.cc = &cc_newreno,
 };
 
@@ -54,16 +56,22 @@ static const char *config_fault(const struct tcp_config *g)
 }
 
 struct tcp_layout {
-	size_t conns, listeners, timewaits, table, end;
+	size_t conns, losses, listeners, timewaits, table, end;
 };
+
+static uint32_t losses_of(const struct tcp_config *g)
+{
+	return g->losses_max ? g->losses_max : MIN(g->conns_max, 1024u);
+}
 
 static struct tcp_layout layout(const struct tcp_config *g)
 {
 	struct tcp_layout at;
 
 	at.conns = 0;
+	at.losses = at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn);
 	at.listeners =
-		ALIGN_UP(at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn), CACHE_LINE);
+		ALIGN_UP(at.losses + losses_of(g) * sizeof(struct tcp_loss), CACHE_LINE);
 	at.timewaits =
 		ALIGN_UP(at.listeners + g->listeners_max * sizeof(struct tcp_listener), CACHE_LINE);
 	at.table = ALIGN_UP(at.timewaits + tcp_timewait_bytes(g->timewaits_max), CACHE_LINE);
@@ -104,6 +112,10 @@ void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_
 		t->conns[i].reuse = 0;
 		list_push_front(&t->conns_free, &t->conns[i].ready_node);
 	}
+	list_init(&t->losses_free);
+	t->losses = (struct tcp_loss *)(m + at.losses);
+	for (uint32_t i = losses_of(config); i-- > 0;)
+		list_push_front(&t->losses_free, &t->losses[i].free_node);
 	t->listeners = (struct tcp_listener *)(m + at.listeners);
 	for (uint32_t i = config->listeners_max; i-- > 0;)
 		list_push_front(&t->listeners_free, &t->listeners[i].hash_node);
@@ -166,7 +178,7 @@ void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
 	tcp_snd_free(c);
 	tcp_rtx_free(c);
 	tcp_rcv_free(c);
-	tcp_reass_free(c);
+	tcp_loss_free(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
 	list_del(&c->ready_node);
@@ -193,7 +205,7 @@ static void retire(struct tcp *t, struct tcp_conn *c)
 	tcp_timer_stop(t, c);
 	tcp_snd_free(c);
 	tcp_rtx_free(c);
-	tcp_reass_free(c);
+	tcp_loss_free(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
 	list_del(&c->out_node);
@@ -295,6 +307,6 @@ void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info
 		.unsent = c->snd.end - c->snd.nxt,
 		.unacked = c->snd.nxt - c->snd.una,
 		.rcv_queued = c->rcv.queued,
-		.reass_pieces = (uint8_t)c->reass.pieces,
+		.reass_pieces = (uint8_t)(c->loss ? MIN(c->loss->reass.pieces, UINT8_MAX) : 0),
 	};
 }

@@ -250,11 +250,16 @@ static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		if (s->flags & WIRE_TCP_RST)
 			return DROP_TCP_SEQ;
 		tcp_ack_now(t, c);
+		if (s->len && seq_le(tcp_seg_end(s), c->rcv.nxt) &&
+		    tcp_synchronized((enum tcp_state)c->state))
+			tcp_reass_duplicate(t, c, s->seq, s->seq + s->len);
 		return seq_le(tcp_seg_end(s), c->rcv.nxt) && s->len ? DROP_TCP_DUP : DROP_TCP_SEQ;
 	}
 	if (s->flags & (WIRE_TCP_SYN | WIRE_TCP_RST))
 		return DROP_NOT;	/* judged whole by check_rst() and check_syn() */
 	if (seq_lt(s->seq, c->rcv.nxt)) {
+		if (s->len && tcp_synchronized((enum tcp_state)c->state))
+			tcp_reass_duplicate(t, c, s->seq, c->rcv.nxt);
 		trim_front(s, c->rcv.nxt - s->seq);
 		tcp_ack_now(t, c);
 	}
@@ -325,9 +330,12 @@ static void take_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		return;			/* old: neither bytes nor its window are news */
 	again = s->ack == c->snd.una && s->ack != c->snd.nxt && !s->len &&
 		s->wnd == c->snd.wnd && !(s->flags & WIRE_TCP_FIN);
+	tcp_sack_take(t, c, s);
 	if (seq_gt(s->ack, c->snd.una)) {
 		tcp_rtx_acked(t, c, s);
 		tcp_want_output(t, c);
+	} else if (c->loss && c->loss->sack.delivered) {
+		again = true;		/* RFC 6675 §2: it tells of more that arrived */
 	}
 	if (s->wnd != c->snd.wnd)
 		tcp_want_output(t, c);
@@ -435,9 +443,10 @@ static enum drop take_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		owe_ack(t, c, s->len);
 		tcp_conn_ready(t, c, TCP_READY_READABLE);
 	}
-	if (c->reass.head && !fin) {
+	if (c->loss && c->loss->reass.head && !fin) {
 		tcp_ack_now(t, c);	/* a gap was filled */
 		fin = drain_reass(t, c);
+		tcp_loss_rest(t, c);
 	}
 	if (fin) {
 		tcp_reass_free(c);
@@ -473,7 +482,7 @@ static enum drop segment_arrives(struct tcp *t, struct tcp_conn *c, struct tcp_s
 static bool fast_path(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	if (c->state != TCP_ESTABLISHED || s->seq != c->rcv.nxt ||
-	    (s->flags & ~WIRE_TCP_PSH) != WIRE_TCP_ACK || c->reass.head ||
+	    (s->flags & ~WIRE_TCP_PSH) != WIRE_TCP_ACK || c->loss ||
 	    c->flags & (TCPF_RECOVERY | TCPF_LOSS | TCPF_PROBING | TCPF_FIN_SENT | TCPF_ORPHAN))
 		return false;
 	if (s->ack - c->snd.una > c->snd.nxt - c->snd.una || s->len > c->rcv.adv - c->rcv.nxt)

@@ -6,6 +6,10 @@
  *   rtx    tcp_rtx.c      what is sent and not acknowledged, loss, RTT and RTO (RFC 6298)
  *   rcv    tcp_input.c    what came in order, our window
  *   reass  tcp_reass.c    what came out of order
+ *   sack   tcp_sack.c     what the peer has beyond snd.una (RFC 2018, RFC 6675)
+ *   rack   tcp_rack.c     what is lost, judged by time (RFC 8985), and tlp, its probe of the tail
+ *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
+ *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
  *   timer  tcp_timer.c    all deadlines, one wheel node
  *   cc     cc/            the congestion window
  *   state  tcp_state.c    through tcp_set_state() only
@@ -38,6 +42,9 @@ enum tcp_conn_flags {
 	TCPF_RECOVERY = 1 << 14,	/* fast recovery, RFC 6582 */
 	TCPF_LOSS = 1 << 15,		/* after an RTO, until `recover` is acknowledged */
 	TCPF_PROBING = 1 << 16,		/* a byte was sent into a closed window */
+	TCPF_SACK = 1 << 18,		/* SACK agreed, RFC 2018 §2 */
+	TCPF_PTO = 1 << 19,		/* timer.rtx_at is a probe's, RFC 8985 §7.2 */
+	TCPF_REO = 1 << 20,		/* timer.rtx_at is the reordering window's, RFC 8985 §6.2 */
 	TCPF_EMBRYO = 1 << 17,		/* not accepted yet: `listener` counts, not `owner` */
 };
 
@@ -56,7 +63,7 @@ struct tcp_tx {
 };
 static_assert(sizeof(struct tcp_tx) == 64, "fits pkt->cb");
 
-enum { TX_SUM = 1, TX_LOST = 2 };
+enum { TX_SUM = 1, TX_LOST = 2, TX_SACKED = 4 };
 
 static inline struct tcp_tx *tcp_tx(struct pkt *p)
 {
@@ -76,6 +83,48 @@ static inline struct tcp_rx *tcp_rx(struct pkt *p)
 
 struct tcp_queue {		/* of tcp_tx, linked by ->link */
 	struct pkt *head, *tail;
+};
+
+/* What a connection needs only while something is missing, in either direction: pooled, so that one
+ * that is idle or in order does without.  When the pool is empty, data out of order is not kept and
+ * recovery is NewReno's. */
+struct tcp_loss {
+	struct {
+		struct pkt *head, *tail;	/* by ->next, in sequence, disjoint */
+		uint32_t bytes;
+		uint16_t pieces;
+		uint8_t sack_n;
+		bool dup;			/* `again` is to be reported, RFC 2883 */
+		struct wire_tcp_sack sack[WIRE_TCP_SACK_MAX];	/* the latest first, RFC 2018 §4 */
+		struct wire_tcp_sack again;
+	} reass;
+	struct {
+		uint32_t bytes;			/* TX_SACKED entries */
+		uint32_t delivered;		/* newly sacked by the segment at hand */
+		uint32_t high;			/* end of the highest */
+	} sack;
+	struct {				/* RFC 8985 §5.2 */
+		nsec xmit_at, rtt;
+		uint32_t end_seq, fack;
+		uint32_t dsack_round;
+		uint8_t reo_mult, reo_persist;
+		bool reordering, dsack_seen;
+	} rack;
+	struct {				/* RFC 8985 §7.1 */
+		uint32_t end_seq;
+		bool out, again;		/* a probe is out; it was a retransmission */
+	} tlp;
+	struct {				/* RFC 6937 §3.1 */
+		uint32_t flight, delivered, out;
+	} prr;
+	struct {				/* what to return to when it was no loss */
+		uint32_t cwnd, ssthresh;
+		uint32_t ts;			/* of the first retransmission, RFC 3522; 0: none */
+		uint32_t una;			/* where the episode began */
+		int32_t resends;		/* not yet reported as duplicates, RFC 3708 */
+		uint8_t frto;			/* step of RFC 5682 §3.1, 0: not */
+	} undo;
+	struct list free_node;
 };
 
 struct tcp_conn {
@@ -136,11 +185,7 @@ struct tcp_conn {
 	uint32_t ts_offset;		/* our clock's, RFC 7323 §5.4 */
 	struct ip_path path;
 	struct cc cc;
-	struct {
-		struct pkt *head, *tail;	/* by ->next, in sequence, disjoint */
-		uint32_t bytes;
-		uint16_t pieces;
-	} reass;
+	struct tcp_loss *loss;		/* NULL while nothing is missing in either direction */
 	uint16_t states_passed;
 	uint16_t rto_fired;		/* saturating */
 	uint32_t iss;
@@ -282,6 +327,7 @@ bool tcp_fin_acked(const struct tcp_conn *c);
 void tcp_output(struct tcp *t, struct tcp_conn *c);
 bool tcp_output_probe(struct tcp *t, struct tcp_conn *c);
 void tcp_output_override(struct tcp *t, struct tcp_conn *c);
+bool tcp_output_new(struct tcp *t, struct tcp_conn *c);	/* a segment beyond the window of cc */
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry);	/* again */
 void tcp_output_rst(struct tcp *t, struct tcp_conn *c);
 void tcp_output_ack(struct tcp *t, struct tcp_conn *c);
@@ -308,14 +354,65 @@ struct pkt *tcp_rtx_next_lost(struct tcp_conn *c);
 void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry);
 void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c);
 void tcp_rtx_free(struct tcp_conn *c);
+void tcp_rtx_mark_lost(struct tcp_conn *c, struct pkt *entry);
+void tcp_rtx_unmark(struct tcp_conn *c);	/* nothing is lost after all */
+void tcp_rtx_sacked(struct tcp_conn *c, struct tcp_tx *tx);
+void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c);	/* recovery begins */
 uint32_t tcp_rtx_pipe(const struct tcp_conn *c);	/* bytes believed to be in the network */
 nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c);	/* backed off */
 
+/* tcp_loss.c */
+struct tcp_loss *tcp_loss_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */
+void tcp_loss_rest(struct tcp *t, struct tcp_conn *c);	/* gives it back when nothing is missing */
+void tcp_loss_free(struct tcp *t, struct tcp_conn *c);
+
 /* tcp_reass.c */
+static inline uint32_t tcp_reass_bytes(const struct tcp_conn *c)
+{
+	return c->loss ? c->loss->reass.bytes : 0;
+}
+
 enum drop tcp_reass_insert(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 struct pkt *tcp_reass_pop(struct tcp_conn *c, uint32_t nxt, bool *fin);
 void tcp_reass_free(struct tcp_conn *c);
 void tcp_reass_check(const struct tcp_conn *c);
+/* [left, right) came again, RFC 2883 §4. */
+void tcp_reass_duplicate(struct tcp *t, struct tcp_conn *c, uint32_t left, uint32_t right);
+/* The blocks for a header with room for `max`; a duplicate is reported once. */
+unsigned tcp_reass_sack(struct tcp_conn *c, struct wire_tcp_sack *out, unsigned max);
+
+/* tcp_sack.c */
+void tcp_sack_take(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_sack_forget(struct tcp_conn *c, struct tcp_tx *tx);	/* an entry leaves the queue */
+void tcp_sack_trim(struct tcp_conn *c, uint32_t covered);	/* part of a sacked entry leaves */
+void tcp_sack_renege(struct tcp_conn *c);
+static inline uint32_t tcp_sack_bytes(const struct tcp_conn *c)
+{
+	return c->loss ? c->loss->sack.bytes : 0;
+}
+
+/* tcp_rack.c */
+void tcp_rack_delivered(struct tcp *t, struct tcp_conn *c, const struct tcp_tx *tx,
+			const struct tcp_seg *s);
+void tcp_rack_dsack(struct tcp_conn *c);
+void tcp_rack_detect_loss(struct tcp *t, struct tcp_conn *c);
+void tcp_rack_recovered(struct tcp_conn *c);
+nsec tcp_tlp_timeout(const struct tcp *t, const struct tcp_conn *c);	/* NSEC_NEVER: no probe */
+void tcp_tlp_send(struct tcp *t, struct tcp_conn *c);
+void tcp_tlp_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s, bool dsack);
+
+/* tcp_prr.c */
+void tcp_prr_begin(struct tcp_conn *c);
+void tcp_prr_acked(struct tcp_conn *c, uint32_t delivered, bool advanced);
+void tcp_prr_sent(struct tcp_conn *c, uint32_t bytes);
+
+/* tcp_undo.c */
+void tcp_undo_begin(struct tcp *t, struct tcp_conn *c);
+void tcp_undo_resent(struct tcp *t, struct tcp_conn *c);
+void tcp_undo_frto(struct tcp_conn *c, uint8_t step);
+void tcp_undo_dupack(struct tcp_conn *c);	/* F-RTO: then it was a loss */
+void tcp_undo_dsack(struct tcp_conn *c);
+bool tcp_undo_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s, bool original);
 
 /* tcp_timer.c */
 void tcp_timer_init(struct tcp_conn *c);

@@ -58,6 +58,8 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 		h.opts |= WIRE_TCP_OPT_WSCALE;
 		h.wscale = c->rcv.wscale;
 	}
+	if (ack ? c->flags & TCPF_SACK : t->config.sack)
+		h.opts |= WIRE_TCP_OPT_SACK_OK;
 	c->segs_out++;
 	if (c->snd.nxt == c->iss) {
 		tcp_snd_syn_sent(t, c);

@@ -36,6 +36,8 @@ void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h
 {
 	if (h->opts & WIRE_TCP_OPT_TS && t->config.timestamps)
 		c->flags |= TCPF_TS;
+	if (h->opts & WIRE_TCP_OPT_SACK_OK && t->config.sack)
+		c->flags |= TCPF_SACK;
 	if (h->opts & WIRE_TCP_OPT_WSCALE && t->config.window_scale) {
 		c->flags |= TCPF_WSCALE;
 		c->snd.wscale = MIN(h->wscale, TCP_WSCALE_MAX);
@@ -155,6 +157,24 @@ static uint16_t window_field(const struct tcp_conn *c, uint32_t *edge)
 	return (uint16_t)field;
 }
 
+/* The SACK option behind a header of `hlen` bytes whose payload is `len`: as many blocks as fit
+ * the header and the path.  Pushes nothing: the caller made room for the longest header.
+ * Returns its length. */
+static NOINLINE uint32_t sack_option(struct tcp_conn *c, uint8_t *o, uint32_t hlen, uint32_t len)
+{
+	struct wire_tcp_sack b[WIRE_TCP_SACK_MAX];
+	uint32_t used = WIRE_IPV4_LEN + hlen + len, room, n;
+
+	room = c->path.mtu > used ? MIN(c->path.mtu - used, WIRE_TCP_LEN_MAX - hlen) : 0;
+	if (room < 12)
+		return 0;
+	n = tcp_reass_sack(c, b, MIN((room - 4) / 8, WIRE_TCP_SACK_MAX));
+	if (!n)
+		return 0;
+	wire_tcp_write_sack(o, b, n);
+	return 4 + 8 * n;
+}
+
 /* 20 or 32 bytes: too short for a call. */
 static inline uint64_t header_sum(const uint8_t *b, uint32_t n, uint64_t sum)
 {
@@ -172,13 +192,21 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 		 uint8_t flags, uint64_t sum)
 {
 	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
-	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN;
+	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN, sack = 0;
 	uint16_t wnd = window_field(c, &edge), csum;
-	uint8_t *b = pkt_push(p, hlen);
+	uint8_t option[WIRE_TCP_LEN_MAX], *b;
 
+	if (unlikely(c->loss && c->flags & TCPF_SACK))
+		sack = sack_option(c, option, hlen, p->total);
+	b = pkt_push(p, hlen + sack);
 	wire_tcp_write_plain(b, c->lport, c->rport, seq, c->rcv.nxt, flags, wnd);
 	if (c->flags & TCPF_TS)
 		wire_tcp_write_ts(b, tcp_clock_ms(t) + c->ts_offset, c->rcv.ts_recent);
+	if (unlikely(sack)) {
+		mem_copy(b + hlen, option, sack);
+		b[12] = (uint8_t)((hlen + sack) / 4 << 4);
+		sum = csum_partial(option, sack, sum);
+	}
 	sum = csum_add(sum, csum_pseudo(&c->local, &c->remote, WIRE_PROTO_TCP, p->total));
 	csum = csum_fold(header_sum(b, hlen, sum));
 	mem_copy(b + 16, &csum, 2);
@@ -432,6 +460,16 @@ void tcp_output_override(struct tcp *t, struct tcp_conn *c)
 		send_plan(t, c, plan);
 }
 
+bool tcp_output_new(struct tcp *t, struct tcp_conn *c)
+{
+	uint32_t out = c->snd.nxt - c->snd.una, wnd = out < c->snd.wnd ? c->snd.wnd - out : 0;
+	uint32_t avail = c->flags & TCPF_FIN_SENT ? 0 : c->snd.end - c->snd.nxt;
+	struct plan plan = {.len = MIN(MIN(avail, wnd), c->snd.mss)};
+
+	plan.fin = plan.len == avail && c->flags & TCPF_FIN_QUEUED;
+	return plan.len && send_plan(t, c, plan);
+}
+
 void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
 {
 	if (emit_bare(t, c, c->snd.nxt - 1, WIRE_TCP_ACK | WIRE_TCP_FIN)) {
@@ -473,17 +511,18 @@ static void restart_after_idle(struct tcp *t, struct tcp_conn *c)
 		c->cc.ops->on_idle(&c->cc, idle, rto);
 }
 
-void tcp_output(struct tcp *t, struct tcp_conn *c)
+/* RFC 5682 §2.1 step 2: two new segments instead of what seems lost; the next ACK tells. */
+static void frto_new(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_undo_frto(c, 3);
+	for (unsigned i = 0; i < 2 && tcp_output_new(t, c); i++)
+		;
+}
+
+static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 {
 	unsigned n = 0;
 
-	if (unlikely(!tcp_synchronized((enum tcp_state)c->state))) {
-		if (c->flags & TCPF_ACK_NOW && c->state != TCP_CLOSED)
-			tcp_open_send_syn(t, c);
-		return;
-	}
-	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
-		restart_after_idle(t, c);
 	while (n < TCP_OUT_SEGS_MAX && c->rtx.lost_bytes && resend_lost(t, c))
 		n++;
 	while (n < TCP_OUT_SEGS_MAX && !(c->rtx.lost_bytes)) {
@@ -495,11 +534,29 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 	}
 	if (n == TCP_OUT_SEGS_MAX)
 		tcp_want_output(t, c);
+}
+
+void tcp_output(struct tcp *t, struct tcp_conn *c)
+{
+
+	if (unlikely(!tcp_synchronized((enum tcp_state)c->state))) {
+		if (c->flags & TCPF_ACK_NOW && c->state != TCP_CLOSED)
+			tcp_open_send_syn(t, c);
+		return;
+	}
+	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
+		restart_after_idle(t, c);
+	if (unlikely(c->loss && c->loss->undo.frto == 2))
+		frto_new(t, c);
+	else
+		send_what_may_go(t, c);
 	if (c->flags & TCPF_ACK_NOW)
 		tcp_output_ack(t, c);
 	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER &&
 	    !(c->flags & TCPF_CORK && c->snd.wnd))
 		tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));	/* persist */
+	if (unlikely(c->loss))
+		tcp_loss_rest(t, c);
 }
 
 void tcp_flush(struct tcp *t)

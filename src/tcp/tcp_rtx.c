@@ -25,7 +25,8 @@ nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c)
 
 uint32_t tcp_rtx_pipe(const struct tcp_conn *c)
 {
-	uint32_t out = c->snd.nxt - c->snd.una, gone = c->rtx.lost_bytes + c->rtx.dup_bytes;
+	uint32_t out = c->snd.nxt - c->snd.una;
+	uint32_t gone = c->rtx.lost_bytes + c->rtx.dup_bytes + tcp_sack_bytes(c);
 
 	return gone < out ? out - gone : 0;
 }
@@ -52,9 +53,35 @@ void tcp_rtx_sample(struct tcp *t, struct tcp_conn *c, nsec rtt)
 }
 
 /* RFC 6298 §5.1: something is outstanding now. */
+static void rto_on(struct tcp *t, struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)(TCPF_PTO | TCPF_REO);
+	tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));
+}
+
+/* The same, but when a probe of the tail would come before, that (RFC 8985 §7.2). */
 static void timer_on(struct tcp *t, struct tcp_conn *c)
 {
-	tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));
+	nsec rto = tcp_rto(t, c), pto = tcp_tlp_timeout(t, c);
+
+	if (pto >= rto) {
+		rto_on(t, c);
+		return;
+	}
+	c->flags = (c->flags & ~(uint32_t)TCPF_REO) | TCPF_PTO;
+	tcp_timer_rtx(t, c, t->core->now + pto);
+}
+
+/* RFC 8985 §7.2: the probe's time counts from the last new segment, and is shorter once there
+ * are two. */
+static void probe_after_last(struct tcp *t, struct tcp_conn *c)
+{
+	nsec pto = tcp_tlp_timeout(t, c), at = t->core->now + pto;
+
+	if (pto == NSEC_NEVER || (at >= c->timer.rtx_at && !(c->flags & TCPF_PTO)))
+		return;
+	c->flags |= TCPF_PTO;
+	tcp_timer_rtx(t, c, at);
 }
 
 /* The bytes from `seq` went out the first time.  If nothing was outstanding before, a timer that
@@ -77,7 +104,10 @@ void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES)
 	else
 		c->rtx.sent.head = entry;
 	c->rtx.sent.tail = entry;
+	tcp_prr_sent(c, tx->len);
 	timer_for(t, c, tx->seq);
+	if (c->snd.nxt - c->snd.una > c->snd.mss)
+		probe_after_last(t, c);
 }
 
 /* SYN or FIN went out: no entry on the queue, but the timer runs. */
@@ -102,20 +132,37 @@ void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 	}
 	tx->sent_at = t->core->now;
 	tx->sends += tx->sends < UINT8_MAX;
+	tcp_prr_sent(c, tx->len);
+	tcp_undo_resent(t, c);
 	if (c->timer.rtx_at == NSEC_NEVER)
 		timer_on(t, c);
 }
 
-static void mark_lost(struct tcp_conn *c, struct pkt *entry)
+void tcp_rtx_mark_lost(struct tcp_conn *c, struct pkt *entry)
 {
 	struct tcp_tx *tx = tcp_tx(entry);
 
-	if (tx->flags & TX_LOST)
+	if (tx->flags & (TX_LOST | TX_SACKED))
 		return;
 	tx->flags |= TX_LOST;
 	c->rtx.lost_bytes += tx->len;
 	if (!c->rtx.hint || seq_lt(tx->seq, tcp_tx(c->rtx.hint)->seq))
 		c->rtx.hint = entry;
+}
+
+void tcp_rtx_unmark(struct tcp_conn *c)
+{
+	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
+		tcp_tx(p)->flags &= (uint8_t)~TX_LOST;
+	c->rtx.lost_bytes = 0;
+	c->flags &= ~(uint32_t)(TCPF_RECOVERY | TCPF_LOSS);
+}
+
+void tcp_rtx_sacked(struct tcp_conn *c, struct tcp_tx *tx)
+{
+	if (tx->flags & TX_LOST)
+		c->rtx.lost_bytes -= tx->len;
+	tx->flags = (uint8_t)((tx->flags & ~TX_LOST) | TX_SACKED);
 }
 
 /* The oldest segment's worth of entries. */
@@ -125,7 +172,7 @@ static void mark_head_lost(struct tcp_conn *c)
 
 	for (struct pkt *p = c->rtx.sent.head; p && tcp_tx(p)->len <= left; p = tcp_tx(p)->link) {
 		left -= tcp_tx(p)->len;
-		mark_lost(c, p);
+		tcp_rtx_mark_lost(c, p);
 	}
 }
 
@@ -139,16 +186,27 @@ struct pkt *tcp_rtx_next_lost(struct tcp_conn *c)
 	return p;
 }
 
-/* Frees what lies before `una`; *rtt becomes the newest sample, or 0 when Karn's rule forbids one:
- * any of it was sent twice, so that the rest waited for that.  Returns the bytes of lent memory
- * among it. */
-static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec *rtt)
+static NOINLINE void loss_acked(struct tcp *t, struct tcp_conn *c, struct tcp_tx *tx,
+				const struct tcp_seg *s)
+{
+	if (tx->flags & TX_SACKED)
+		tcp_sack_forget(c, tx);
+	else if (c->flags & TCPF_SACK)
+		tcp_rack_delivered(t, c, tx, s);
+}
+
+/* Frees what lies before the ACK; *original: some of it was sent once. *rtt becomes the newest
+ * sample, or 0 when Karn's rule forbids one: any of it was sent twice, so that the rest waited for
+ * that. Returns the bytes of lent memory among it. */
+static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s, nsec *rtt,
+			   bool *original)
 {
 	struct pkt *p;
-	uint32_t lent = 0;
+	uint32_t lent = 0, una = s->ack;
 	bool again = false;
 
 	*rtt = 0;
+	*original = false;
 	while ((p = c->rtx.sent.head) && seq_lt(tcp_tx(p)->seq, una)) {
 		struct tcp_tx *tx = tcp_tx(p);
 		uint32_t covered = una - tx->seq;
@@ -156,6 +214,8 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec
 		if (tx->flags & TX_LOST)
 			c->rtx.lost_bytes -= MIN(covered, tx->len);
 		if (covered < tx->len) {	/* part of an entry */
+			if (tx->flags & TX_SACKED)
+				tcp_sack_trim(c, covered);
 			if (p->flags & PKT_BARE)
 				lent += covered;
 			tx->seq = una;
@@ -166,6 +226,9 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, uint32_t una, nsec
 		}
 		*rtt = MAX(t->core->now - tx->sent_at, 1u);
 		again |= tx->sends > 1;
+		*original |= tx->sends == 1;
+		if (unlikely(c->loss))
+			loss_acked(t, c, tx, s);
 		if (p->flags & PKT_BARE)
 			lent += tx->len;
 		c->rtx.sent.head = tx->link;
@@ -212,18 +275,55 @@ static void recovery_ends(struct tcp *t, struct tcp_conn *c)
 {
 	if (c->flags & TCPF_RECOVERY)
 		c->cc.ops->on_recovered(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	if (c->loss)
+		tcp_rack_recovered(c);
 	c->flags &= ~(uint32_t)(TCPF_RECOVERY | TCPF_LOSS);
 	c->rtx.dup_bytes = 0;
 }
 
-/* RFC 6582 §3.2 step 3: a partial acknowledgment means that the next segment is lost too. */
+/* Something is lost that nobody expected: a new episode. */
+void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_undo_begin(t, c);
+	c->flags |= TCPF_RECOVERY;
+	c->rtx.recover = c->snd.nxt;
+	c->cc.ops->on_loss(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	if (c->loss)
+		tcp_prr_begin(c);
+	t->n.fast_retransmits++;
+	tcp_want_output(t, c);
+}
+
+/* RFC 6582 §3.2 step 3: a partial acknowledgment means that the next segment is lost too.  With
+ * SACK the scoreboard knows better. */
 static void partial_ack(struct tcp_conn *c, uint32_t acked)
 {
 	uint32_t deflate = acked > c->snd.mss ? acked - c->snd.mss : 0;
 
+	if (c->flags & TCPF_SACK)
+		return;
 	c->rtx.dup_bytes -= MIN(c->rtx.dup_bytes, deflate);
 	if (c->flags & TCPF_RECOVERY)
 		mark_head_lost(c);
+}
+
+/* An ACK that advanced while something was missing. */
+static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s,
+				   const struct cc_ack *ack, bool original)
+{
+	uint32_t sacked = c->loss ? c->loss->sack.delivered : 0;
+
+	tcp_tlp_acked(t, c, s, false);
+	if (c->flags & (TCPF_RECOVERY | TCPF_LOSS) && !tcp_undo_acked(t, c, s, original)) {
+		if (seq_ge(s->ack, c->rtx.recover))
+			recovery_ends(t, c);
+		else
+			partial_ack(c, ack->acked);
+	}
+	if (c->flags & TCPF_SACK)
+		tcp_rack_detect_loss(t, c);
+	if (c->flags & TCPF_RECOVERY && c->flags & TCPF_SACK && c->loss)
+		tcp_prr_acked(c, ack->acked + sacked, true);
 }
 
 /* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
@@ -231,7 +331,8 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
 	struct cc_ack ack = {.now = t->core->now, .acked = s->ack - c->snd.una,
 			     .inflight = c->snd.nxt - c->snd.una};
-	uint32_t lent = free_acked(t, c, s->ack, &ack.rtt);
+	bool original;
+	uint32_t lent = free_acked(t, c, s, &ack.rtt, &original);
 
 	ack.app_limited = ack.inflight + c->snd.mss <= c->cc.cwnd / 2 + c->cc.cwnd / 4;
 	tcp_snd_acked(t, c, s->ack, lent);
@@ -244,11 +345,8 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 		/* RFC 6298 §5: Karn keeps the backed-off RTO until a sample is sure */
 		c->rtx.backoff = 0;
 	}
-	if (unlikely(c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
-		if (seq_ge(s->ack, c->rtx.recover))
-			recovery_ends(t, c);
-		else
-			partial_ack(c, ack.acked);
+	if (unlikely(c->loss || c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
+		acked_in_loss(t, c, s, &ack, original);
 	} else {
 		c->rtx.dup_bytes = 0;
 		/* kept close behind, for comparisons on the circle */
@@ -259,8 +357,23 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 	c->cc.ops->on_ack(&c->cc, &ack);
 	if (c->snd.una == c->snd.nxt)
 		tcp_timer_rtx_off(c);	/* RFC 6298 §5.2 */
-	else
+	else if (!(c->flags & TCPF_REO) || c->timer.rtx_at <= t->core->now)
 		timer_on(t, c);			/* §5.3 */
+	if (unlikely(c->loss))
+		tcp_loss_rest(t, c);
+}
+
+/* A duplicate ACK of a peer with SACK: the scoreboard judges. */
+static void dupack_sack(struct tcp *t, struct tcp_conn *c)
+{
+	tcp_undo_dupack(c);
+	if (c->flags & TCPF_PTO)
+		rto_on(t, c);		/* the peer talks: no need to probe */
+	tcp_rack_detect_loss(t, c);
+	if (c->flags & TCPF_RECOVERY && c->loss)
+		tcp_prr_acked(c, c->loss->sack.delivered, false);
+	tcp_want_output(t, c);
+	tcp_loss_rest(t, c);
 }
 
 /* RFC 5681 §3.2: the same ACK again while data is outstanding. */
@@ -268,7 +381,13 @@ void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
 {
 	uint32_t out = c->snd.nxt - c->snd.una;
 
-	if (!c->rtx.sent.head || c->flags & (TCPF_PROBING | TCPF_LOSS))
+	if (!c->rtx.sent.head || c->flags & TCPF_PROBING)
+		return;
+	if (c->flags & TCPF_SACK && c->loss) {
+		dupack_sack(t, c);
+		return;
+	}
+	if (c->flags & TCPF_LOSS)
 		return;
 	c->rtx.dup_bytes = MIN(c->rtx.dup_bytes + c->snd.mss, out);
 	/* limited transmit (RFC 3042), or room that recovery made */
@@ -279,11 +398,8 @@ void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
 		return;
 	if (seq_le(c->snd.una, c->rtx.recover))
 		return;			/* RFC 6582 §3.2 step 1: the old window's duplicates */
-	c->flags |= TCPF_RECOVERY;
-	c->rtx.recover = c->snd.nxt;
-	c->cc.ops->on_loss(&c->cc, out, t->core->now);
+	tcp_rtx_recover(t, c);
 	mark_head_lost(c);
-	t->n.fast_retransmits++;
 }
 
 /* An ACK came while the window is closed: the peer is there and says "not yet".  Nobody waits for
@@ -300,7 +416,7 @@ void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c)
 	c->flags &= ~(uint32_t)TCPF_PROBING;
 	c->rtx.probes = c->rtx.backoff = 0;
 	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
-		mark_lost(c, p);
+		tcp_rtx_mark_lost(c, p);
 	tcp_timer_rtx_off(c);
 	if (c->snd.una != c->snd.nxt)
 		timer_on(t, c);
@@ -329,7 +445,13 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		return;
 	}
 	if (c->rtx.sent.head) {
-		if (!(c->flags & TCPF_LOSS))	/* RFC 5681 §3.1: ssthresh once for a window */
+		bool first = !(c->flags & TCPF_LOSS);
+
+		tcp_undo_begin(t, c);
+		tcp_undo_frto(c, first && c->flags & TCPF_SACK);
+		if (tcp_tx(c->rtx.sent.head)->flags & TX_SACKED)
+			tcp_sack_renege(c);
+		if (first)	/* RFC 5681 §3.1: ssthresh once for a window */
 			c->cc.ops->on_rto(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
 		else
 			cc_one_segment(&c->cc);
@@ -337,12 +459,12 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		c->rtx.recover = c->snd.nxt;
 		c->rtx.dup_bytes = c->rtx.dupacks = 0;
 		for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
-			mark_lost(c, p);
+			tcp_rtx_mark_lost(c, p);
 	} else {
 		tcp_output_fin_again(t, c);
 	}
 	c->rtx.backoff += c->rtx.backoff < 20;
-	timer_on(t, c);
+	rto_on(t, c);
 	tcp_want_output(t, c);
 }
 
@@ -380,7 +502,19 @@ static void stuck(struct tcp *t, struct tcp_conn *c)
 void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c)
 {
 	bool outstanding = c->snd.una != c->snd.nxt;
+	uint32_t kind = c->flags & (TCPF_PTO | TCPF_REO);
 
+	c->flags &= ~(uint32_t)(TCPF_PTO | TCPF_REO);
+	if (unlikely(kind) && c->snd.una != c->snd.nxt && c->snd.wnd) {
+		if (kind & TCPF_PTO)
+			tcp_tlp_send(t, c);
+		else
+			tcp_rack_detect_loss(t, c);
+		if (c->timer.rtx_at == NSEC_NEVER)
+			rto_on(t, c);
+		tcp_want_output(t, c);
+		return;
+	}
 	if (tcp_synchronized((enum tcp_state)c->state) && c->snd.wnd == 0 &&
 	    (outstanding || c->snd.unsent.head))
 		persist(t, c);

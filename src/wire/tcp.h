@@ -81,4 +81,14 @@ static inline void wire_tcp_write_ts(uint8_t *b, uint32_t ts_val, uint32_t ts_ec
 	store_be32(b + 28, ts_ecr);
 }
 
+/* NOP NOP SACK with n blocks: 4 + 8 n bytes, RFC 2018 §3. */
+static inline void wire_tcp_write_sack(uint8_t *o, const struct wire_tcp_sack *b, unsigned n)
+{
+	store_be32(o, 0x01010500u | (2 + 8 * n));
+	for (unsigned i = 0; i < n; i++) {
+		store_be32(o + 4 + 8 * i, b[i].left);
+		store_be32(o + 8 + 8 * i, b[i].right);
+	}
+}
+
 #endif

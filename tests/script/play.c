@@ -275,6 +275,8 @@ static const struct fact counts[] = {
 	COUNT(retrans_segs),	   COUNT(out_rsts),	    COUNT(in_bytes),
 	COUNT(out_bytes),	   COUNT(fast_path_data),   COUNT(fast_path_ack),
 	COUNT(rto_fired),	   COUNT(fast_retransmits), COUNT(delayed_acks),
+	COUNT(tail_loss_probes),   COUNT(undone),	    COUNT(frto_spurious),
+	COUNT(dsacks),		   COUNT(losses_full),
 	COUNT(zero_window_probes), COUNT(challenge_acks),   COUNT(out_no_memory),
 	COUNT(timewait_full),
 };

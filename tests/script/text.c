@@ -196,6 +196,8 @@ static const struct key keys[] = {
 	KEY(data_retries),
 	KEY(timestamps),
 	KEY(window_scale),
+	KEY(sack),
+	KEY(losses_max),
 	KEY(iss_below_wrap),
 	KEY_OF("frames", config.frames),
 	KEY_OF("bare", config.bare),
