@@ -401,16 +401,19 @@ void httpd_conn_resume(struct httpd *h, struct httpd_conn *c)
 
 /* ---- time */
 
-/* Has the peer acknowledged anything since we looked last? */
+/* Has the peer taken anything since we looked last?  Whole pieces show by their completions, a part
+ * of a long one by how much is still queued. */
 static bool httpd_conn_moves(struct httpd *h, struct httpd_conn *c)
 {
+	bool moved = c->flags & HTTPD_F_MOVED;
 	struct leat_conn_info info;
 	uint32_t was = c->seen;
 
+	c->flags &= (uint8_t)~HTTPD_F_MOVED;
 	if (leat_conn_info(h->ring, c->fd, &info) < 0)
-		return false;
-	c->seen = (uint32_t)info.bytes_out;
-	return c->seen != was;
+		return moved;
+	c->seen = (uint32_t)info.bytes_queued;
+	return moved || c->seen != was;
 }
 
 static void httpd_conn_late(struct httpd *h, struct httpd_conn *c)

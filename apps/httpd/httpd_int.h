@@ -52,19 +52,20 @@ enum httpd_state {
 };
 
 enum httpd_flags {
-	HTTPD_F_RECV = 1 << 0,		/* RECV is pending */
-	HTTPD_F_EOF = 1 << 1,		/* the peer will send no more */
-	HTTPD_F_LAST = 1 << 2,		/* no more requests: close behind what is queued */
-	HTTPD_F_WAITS = 1 << 3,		/* input is held until output has made room */
-	HTTPD_F_STOPPED = 1 << 4,	/* RECV was cancelled because too much is held */
-	HTTPD_F_UNSAID = 1 << 5,	/* CLOSE could not be submitted yet */
+	HTTPD_F_RECV = 1 << 0, /* RECV is pending */
+	HTTPD_F_EOF = 1 << 1, /* the peer will send no more */
+	HTTPD_F_LAST = 1 << 2, /* no more requests: close behind what is queued */
+	HTTPD_F_WAITS = 1 << 3, /* input is held until output has made room */
+	HTTPD_F_STOPPED = 1 << 4, /* RECV was cancelled because too much is held */
+	HTTPD_F_UNSAID = 1 << 5, /* CLOSE could not be submitted yet */
+	HTTPD_F_MOVED = 1 << 6, /* something was taken or acknowledged since we looked last */
 };
 
 struct httpd_conn {
 	int32_t fd;
 	uint32_t gen;		/* counts the lives of this slot: for completions that come late */
 	uint32_t deadline;	/* in ticks */
-	uint32_t seen;		/* bytes_out when progress was last looked at */
+	uint32_t seen;		/* bytes queued when progress was last looked at */
 	uint32_t partial;	/* a head in pieces */
 	uint32_t upload;	/* a body */
 	uint32_t held_first, held_last;

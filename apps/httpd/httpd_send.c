@@ -129,6 +129,7 @@ void httpd_sent(struct httpd *h, uint32_t out, uint32_t len, const struct leat_c
 
 	if (!c)
 		return;
+	c->flags |= HTTPD_F_MOVED;
 	if (last)
 		c->outs--;
 	if (cqe->res != (int32_t)len)
@@ -286,6 +287,7 @@ void httpd_lent(struct httpd *h, uint32_t lend, uint32_t len, const struct leat_
 	httpd_lend_free(h, lend);
 	if (!c)
 		return;
+	c->flags |= HTTPD_F_MOVED;
 	c->lends--;
 	if (c->state == HTTPD_FILE && end)
 		httpd_file_next(h, c, end);

@@ -387,8 +387,11 @@ static void serve_run(struct serve *s)
 /* Returns the exit status. */
 static int serve_end(struct serve *s, int status)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	unsigned leaked = 0;
 
+	sigaction(SIGINT, &ignore, NULL);	/* the ring that they would wake is about to go */
+	sigaction(SIGTERM, &ignore, NULL);
 	if (s->ring)
 		leaked = leat_ring_close(s->ring);
 	if (s->httpd) {

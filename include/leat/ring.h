@@ -156,6 +156,7 @@ struct leat_conn_info {
 	uint8_t timestamps, pad[3];
 	uint32_t snd_mss, rcv_mss, cwnd, ssthresh, snd_wnd, rcv_wnd, retransmits, timeouts;
 	uint64_t srtt_ns, rttvar_ns, rtt_min_ns, rto_ns, bytes_in, bytes_out, segs_in, segs_out;
+	uint64_t bytes_queued;		/* taken for sending, not yet acknowledged */
 };
 int leat_conn_info(struct leat_ring *ring, int fd, struct leat_conn_info *out);
 

@@ -331,6 +331,7 @@ static void conn_info(const struct tcp *t, const struct tcp_conn *c, struct leat
 	out->bytes_out = i.bytes_out;
 	out->segs_in = i.segs_in;
 	out->segs_out = i.segs_out;
+	out->bytes_queued = (uint64_t)i.unsent + i.unacked;
 }
 
 int sock_info(struct socks *s, int32_t fd, struct leat_conn_info *out)
