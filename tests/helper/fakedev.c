@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int fake_rx(struct netdev *dev, struct pkt **out, unsigned max)
 {
@@ -88,6 +89,8 @@ struct pkt *fakedev_packet(struct fakedev *f, const void *b, uint32_t n)
 {
 	struct pkt *p = pkt_new(f->dev.pool);
 
+	if (p)
+		memset(p->cb, 0xa5, sizeof(p->cb));	/* nobody cleared it */
 	if (p && pkt_write(p, b, n)) {
 		pkt_put(p);
 		return NULL;

@@ -37,6 +37,7 @@ void linkrig_init(struct linkrig *r, uint32_t neighs, uint32_t features)
 	stage_init(&r->stage, 1024, 64);
 	r->mem = aligned_alloc(CACHE_LINE, n);
 	memset(r->mem, 0xa5, n);
+	memset(&r->link, 0xa5, sizeof(r->link));	/* nobody cleared it */
 	link_init(&r->link, &r->stage.core, neighs, r->mem);
 	r->link.unreachable = unreachable;
 	r->link.changed = changed;

@@ -43,6 +43,8 @@ struct lower *lower_new(const struct lower_config *config)
 	l->dev = memory(sizeof(*l->dev));
 	l->mem[0] = memory(link_bytes(NEIGHS));
 	l->mem[1] = memory(ip_bytes());
+	memset(l->link, 0xa5, sizeof(*l->link));	/* nobody cleared it */
+	memset(&l->ip, 0xa5, sizeof(l->ip));
 	link_init(l->link, &l->stage.core, NEIGHS, l->mem[0]);
 	ip_init(&l->ip, &l->stage.core, l->link, l->mem[1]);
 	fakedev_init(l->dev, &l->stage.pool, LOWER_MAC_US, config->mtu ? config->mtu : 1500,

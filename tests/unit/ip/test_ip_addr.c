@@ -94,9 +94,11 @@ static void new_address_is_announced_and_has_a_route(void **state)
 static void second_address_in_a_subnet_shares_its_route(void **state)
 {
 	unsigned routes = l->ip.routes_n;
+	uint32_t generation = l->ip.generation;
 
 	assert_int_equal(add(IPV4(10, 0, 0, 77), 24, 0), 0);
 	assert_int_equal(l->ip.routes_n, routes);
+	assert_int_not_equal(l->ip.generation, generation);	/* paths to it were by the wire */
 	assert_true(is_local(IPV4(10, 0, 0, 77)));
 }
 
@@ -113,7 +115,7 @@ static void impossible_addresses_are_refused(void **state)
 	struct addr six = {.b = {0x20, 1, 0xd, 0xb8, [15] = 1}};
 
 	assert_int_equal(add(LOWER_US, 24, 0), -E_EXIST);
-	assert_int_equal(add(IPV4(224, 0, 0, 1), 24, 0), -E_INVAL);
+	assert_int_equal(add(IPV4(224, 0, 0, 0), 24, 0), -E_INVAL);
 	assert_int_equal(add(UINT32_MAX, 24, 0), -E_INVAL);
 	assert_int_equal(add(IPV4(0, 0, 0, 1), 24, 0), -E_INVAL);
 	assert_int_equal(add(IPV4(10, 1, 0, 1), 33, 0), -E_INVAL);

@@ -110,6 +110,8 @@ static void tiny_first_fragment_is_joined_with_what_follows(void **state)
 	in(1, 0, 8, true);		/* RFC 1858 §3: less than a transport's header */
 	for (unsigned i = 1; i < 30; i++)
 		in(1, i * 8, 8, i < 29);
+	assert_int_equal(l->got_p[0]->l3, 20);
+	assert_int_equal(load_be32(l->got_p[0]->data - 20 + 12), LOWER_PEER);
 	expect_whole(240);
 }
 

@@ -91,6 +91,7 @@ static void packet_reaches_its_protocol_with_everything_told(void **state)
 	assert_int_equal(p->l3, 20);
 	assert_int_equal((p->data - p->l3)[0], 0x45);
 	assert_int_equal(l->ip.delivered, 1);
+	assert_int_equal(l->ip.in, 1);
 }
 
 static void padding_of_a_short_frame_goes(void **state)
@@ -186,16 +187,58 @@ static void impossible_sources_are_IP_SRC(void **state)
 	taken();
 }
 
+static void source_that_became_ours_is_IP_SRC(void **state)
+{
+	struct addr peer = addr_v4(LOWER_PEER);
+
+	set_src(LOWER_PEER);
+	taken();
+	assert_int_equal(ip_add_addr(&l->ip, &peer, 24, 0), 0);
+	lower_run(l);
+	lower_out_skip(l);
+	set_src(LOWER_PEER);
+	dropped(DROP_IP_SRC);
+}
+
 static void impossible_destinations_are_IP_DST(void **state)
 {
 	static const uint32_t wrong[] = {
-		0, IPV4(0, 1, 2, 3), IPV4(127, 0, 0, 1), IPV4(240, 0, 0, 1), UINT32_MAX - 1,
+		0, IPV4(0, 1, 2, 3), IPV4(127, 0, 0, 1), IPV4(240, 0, 0, 0), UINT32_MAX - 1,
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
 		set_dst(wrong[i]);
 		dropped(DROP_IP_DST);
 	}
+}
+
+/* However unusual the header is. */
+static void addresses_of_fragments_and_with_options_are_judged(void **state)
+{
+	static const uint8_t nop[4] = {1, 1, 1, 1};
+
+	set_src(IPV4(127, 0, 0, 1));
+	frame_fragment(&l->frame, 1, 0, true);
+	dropped(DROP_IP_SRC);
+	options(nop, 4);
+	store_be32(l->frame.b + FRAME_IP + 16, LOWER_FAR);
+	frame_sum_ip(&l->frame);
+	dropped(DROP_IP_NOT_OURS);
+}
+
+static void broadcast_of_another_interfaces_subnet_is_IP_NOT_OURS(void **state)
+{
+	static struct fakedev second;
+	struct addr a = addr_v4(IPV4(10, 0, 1, 1));
+
+	fakedev_init(&second, &l->stage.pool, (struct mac){{2, 0, 0, 0, 1, 1}}, 1400, 0);
+	assert_int_equal(link_add_dev(l->link, &second.dev), 1);
+	assert_int_equal(ip_add_addr(&l->ip, &a, 24, 1), 0);
+	set_dst(IPV4(10, 0, 1, 255));
+	dropped(DROP_IP_NOT_OURS);
+	set_dst(IPV4(10, 0, 1, 1));	/* but the address itself is ours: RFC 1122 §3.3.4.2 */
+	taken();
+	fakedev_fini(&second);
 }
 
 static void unicast_in_a_broadcast_frame_is_IP_DST(void **state)
@@ -321,12 +364,14 @@ static void packet_in_any_pieces_is_the_same_packet(void **state)
 			else
 				p = piece;
 		}
+		p->if_index = 3;
 		ip_input(&l->ip, &p, 1);
 		lower_run(l);
 		assert_int_equal(l->got_n, 1);
 		p = l->got_p[--l->got_n];
 		assert_int_equal(p->total, sizeof(data));
 		assert_true(p->len >= IP_CONTIGUOUS);
+		assert_int_equal(p->if_index, 3);
 		for (uint32_t i = 0; i < sizeof(data); i++) {
 			uint8_t b;
 
@@ -357,13 +402,17 @@ static void pieces_without_memory_to_join_them_are_POOL_EMPTY(void **state)
 
 static void packet_to_ourselves_comes_back_by_the_next_delivery(void **state)
 {
+	struct pkt *none = stage_starve(&l->stage, 1);	/* none for a copy */
+
 	assert_int_equal(lower_send(l, LOWER_US, "12345678", 8, true), 0);
 	assert_int_equal(l->got_n, 0);
 	lower_run(l);
 	assert_int_equal(l->got_n, 1);
+	assert_int_equal(l->got_p[0]->if_index, IP_IF_LOOP);
 	assert_int_equal(addr_to_v4(&l->got_p[0]->rx.src), LOWER_US);
 	assert_true(l->got_p[0]->flags & PKT_LOOPED && l->got_p[0]->flags & PKT_CSUM_OK);
 	assert_int_equal(lower_out_n(l), 0);
+	stage_feed(&l->stage, none);
 }
 
 static void delivery_takes_in_a_bounded_number(void **state)
@@ -408,7 +457,10 @@ int main(void)
 		T(wrong_total_length_is_IP_TOTAL_LEN),
 		T(any_wrong_bit_of_the_header_is_noticed),
 		T(impossible_sources_are_IP_SRC),
+		T(source_that_became_ours_is_IP_SRC),
 		T(impossible_destinations_are_IP_DST),
+		T(addresses_of_fragments_and_with_options_are_judged),
+		T(broadcast_of_another_interfaces_subnet_is_IP_NOT_OURS),
 		T(unicast_in_a_broadcast_frame_is_IP_DST),
 		T(packet_for_another_host_is_IP_NOT_OURS),
 		T(broadcast_and_all_hosts_are_taken_and_marked),

@@ -62,6 +62,24 @@ static uint32_t hop(void)
 	return addr_to_v4(&path.neigh->addr);
 }
 
+/* A second interface with 10.0.1.1/24. */
+static struct fakedev second;
+
+static void add_second(void)
+{
+	struct addr a = addr_v4(IPV4(10, 0, 1, 1));
+
+	fakedev_init(&second, &l->stage.pool, (struct mac){{2, 0, 0, 0, 1, 1}}, 1400, 0);
+	assert_int_equal(link_add_dev(l->link, &second.dev), 1);
+	assert_int_equal(ip_add_addr(&l->ip, &a, 24, 1), 0);
+}
+
+static void end_second(void)
+{
+	link_flush(l->link);
+	fakedev_fini(&second);
+}
+
 static void neighbour_on_the_link_is_its_own_next_hop(void **state)
 {
 	assert_int_equal(find(IPV4(10, 0, 0, 9)), 0);
@@ -99,7 +117,13 @@ static void longest_prefix_wins_whatever_the_order(void **state)
 
 static void without_a_route_there_is_no_path(void **state)
 {
+	uint32_t generation;
+
+	assert_int_equal(find(LOWER_FAR), 0);
+	generation = l->ip.generation;
 	assert_int_equal(del_route(0, 0), 0);
+	assert_int_not_equal(l->ip.generation, generation);
+	path.generation = l->ip.generation;
 	assert_int_equal(find(LOWER_FAR), -E_NETUNREACH);
 	assert_false(ip_path_fresh(&l->ip, &path));
 }
@@ -110,7 +134,7 @@ static void impossible_destinations_have_no_path(void **state)
 
 	assert_int_equal(find(0), -E_NETUNREACH);
 	assert_int_equal(find(IPV4(0, 0, 0, 5)), -E_NETUNREACH);
-	assert_int_equal(find(IPV4(240, 0, 0, 1)), -E_NETUNREACH);
+	assert_int_equal(find(IPV4(240, 0, 0, 0)), -E_NETUNREACH);
 	src = (struct addr){0};
 	assert_int_equal(ip_path_find(&l->ip, &path, &src, &six), -E_NETUNREACH);
 }
@@ -127,6 +151,8 @@ static void wrong_routes_are_refused(void **state)
 	assert_int_equal(add_route(IPV4(192, 0, 2, 0), 33, 0), -E_INVAL);
 	r.if_index = 0;
 	r.via_gateway = true;		/* without an address */
+	assert_int_equal(ip_add_route(&l->ip, &r), -E_INVAL);
+	r.gateway = six;
 	assert_int_equal(ip_add_route(&l->ip, &r), -E_INVAL);
 	r.dst = six;
 	assert_int_equal(ip_add_route(&l->ip, &r), -E_INVAL);
@@ -176,6 +202,67 @@ static void source_is_chosen_from_the_next_hops_subnet(void **state)
 	assert_int_equal(addr_to_v4(&src), LOWER_US);
 }
 
+static void path_by_the_second_interface_is_the_seconds(void **state)
+{
+	add_second();
+	assert_int_equal(find(IPV4(10, 0, 1, 7)), 0);
+	assert_int_equal(path.if_index, 1);
+	assert_int_equal(path.mtu, 1400);
+	assert_int_equal(addr_to_v4(&src), IPV4(10, 0, 1, 1));
+	end_second();
+}
+
+/* A gateway in no subnet of ours: the interface's own address, or else any. */
+static void source_for_a_strange_gateway_is_of_the_same_interface_if_there_is_one(void **state)
+{
+	struct ip_route r = {
+		.dst = addr_v4(IPV4(192, 0, 2, 0)), .prefix = 24, .if_index = 1,
+		.via_gateway = true, .gateway = addr_v4(IPV4(172, 16, 0, 1)),
+	};
+
+	add_second();
+	assert_int_equal(ip_add_route(&l->ip, &r), 0);
+	assert_int_equal(find(LOWER_FAR), 0);
+	assert_int_equal(addr_to_v4(&src), IPV4(10, 0, 1, 1));
+	l->ip.addrs_n = 1;
+	assert_int_equal(find(LOWER_FAR), 0);
+	assert_int_equal(addr_to_v4(&src), LOWER_US);
+	end_second();
+}
+
+static void broadcast_leaves_by_its_subnet_or_its_source_or_a_route(void **state)
+{
+	struct ip_route r = {.dst = addr_v4(IPV4(239, 0, 0, 0)), .prefix = 8, .if_index = 1};
+
+	add_second();
+	assert_int_equal(find(IPV4(10, 0, 1, 255)), 0);
+	assert_int_equal(path.if_index, 1);
+	assert_int_equal(find_from(IPV4(10, 0, 1, 1), UINT32_MAX), 0);
+	assert_int_equal(path.if_index, 1);
+	assert_int_equal(find(IPV4(239, 1, 1, 1)), 0);
+	assert_int_equal(path.if_index, 0);		/* by the default route */
+	assert_int_equal(ip_add_route(&l->ip, &r), 0);
+	assert_int_equal(find(IPV4(239, 1, 1, 1)), 0);
+	assert_int_equal(path.if_index, 1);
+	assert_int_equal(del_route(0, 0), 0);
+	assert_int_equal(find(UINT32_MAX), 0);
+	assert_int_equal(path.if_index, 0);		/* by the first that has an address */
+	end_second();
+}
+
+static void broadcast_with_nothing_but_the_loop_has_no_path(void **state)
+{
+	struct addr loop = addr_v4(IPV4(10, 9, 9, 9));
+
+	assert_int_equal(ip_add_addr(&l->ip, &loop, 24, IP_IF_LOOP), 0);
+	assert_int_equal(find(IPV4(10, 9, 9, 255)), -E_NETUNREACH);
+	l->ip.addrs[0] = l->ip.addrs[1];
+	l->ip.v4[0] = l->ip.v4[1];
+	l->ip.addrs_n = 1;
+	assert_int_equal(del_route(0, 0), 0);
+	assert_int_equal(find(UINT32_MAX), -E_NETUNREACH);
+}
+
 static void without_an_address_there_is_no_source(void **state)
 {
 	l->ip.addrs_n = 0;
@@ -186,6 +273,7 @@ static void without_an_address_there_is_no_source(void **state)
 
 static void broadcast_and_groups_have_an_interface_and_no_neighbour(void **state)
 {
+	assert_int_equal(find(LOWER_PEER), 0);
 	assert_int_equal(find(UINT32_MAX), 0);
 	assert_int_equal(path.kind, IP_PATH_BCAST);
 	assert_null(path.neigh);
@@ -271,6 +359,10 @@ int main(void)
 		T(to_ourselves_the_path_is_the_loop),
 		T(source_must_be_ours_and_127_stays_at_home),
 		T(source_is_chosen_from_the_next_hops_subnet),
+		T(path_by_the_second_interface_is_the_seconds),
+		T(source_for_a_strange_gateway_is_of_the_same_interface_if_there_is_one),
+		T(broadcast_leaves_by_its_subnet_or_its_source_or_a_route),
+		T(broadcast_with_nothing_but_the_loop_has_no_path),
 		T(without_an_address_there_is_no_source),
 		T(broadcast_and_groups_have_an_interface_and_no_neighbour),
 		T(device_that_sums_says_so_in_the_path),

@@ -58,6 +58,8 @@ static void question_about_us_is_answered_to_the_asker_alone(void **state)
 	assert_memory_equal(arp.target_mac.b, asker.b, 6);
 	assert_int_equal(arp.target_ip, IPV4(10, 0, 0, 2));
 	assert_int_equal(linkrig_out_n(&r), 0);
+	for (unsigned why = 1; why < DROP_N; why++)
+		assert_int_equal(drops((enum drop)why), 0);
 }
 
 static void question_about_us_makes_an_entry_to_be_confirmed(void **state)
@@ -119,11 +121,17 @@ static void first_question_is_broadcast_from_our_address(void **state)
 static void question_comes_from_our_address_in_the_same_subnet(void **state)
 {
 	struct addr other = addr_v4(IPV4(172, 16, 0, 1)), to = addr_v4(IPV4(172, 16, 0, 9));
+	struct addr third = addr_v4(IPV4(172, 31, 0, 1)), else_where = addr_v4(IPV4(172, 16, 0, 8));
+	static struct fakedev second;
 	struct link_neigh *n;
 	struct wire_arp arp;
 	struct mac mac;
 
+	fakedev_init(&second, &r.stage.pool, linkrig_mac(8), 1500, 0);
+	assert_int_equal(link_add_dev(&r.link, &second.dev), 1);
+	assert_int_equal(link_add_local(&r.link, &else_where, 1), 0);
 	assert_int_equal(link_add_local(&r.link, &other, 0), 0);
+	assert_int_equal(link_add_local(&r.link, &third, 0), 0);
 	linkrig_out_skip(&r);
 	n = link_neigh_get(&r.link, 0, &to);
 	link_output(&r.link, n, WIRE_ETH_IPV4, pkt_new(&r.stage.pool));
@@ -187,7 +195,7 @@ static void conflict_is_ARP_CONFLICT_noticed_and_defended_once_in_ten_seconds(vo
 static void impossible_senders_are_ARP_SENDER(void **state)
 {
 	static const uint32_t ip[] = {
-		IPV4(127, 0, 0, 1), IPV4(224, 0, 0, 1), IPV4(239, 255, 255, 255),
+		IPV4(127, 0, 0, 1), IPV4(224, 0, 0, 0), IPV4(239, 255, 255, 255),
 		IPV4(240, 0, 0, 1), IPV4(255, 255, 255, 255), IPV4(0, 0, 0, 1),
 	};
 	struct mac zero = {{0}};

@@ -248,6 +248,24 @@ static void chain_longer_than_a_frame_for_a_device_that_does_not_is_DEV_TX_OVERS
 	fakedev_fini(&wide);
 }
 
+static void frame_says_from_which_device_it_came(void **state)
+{
+	struct fakedev second;
+	struct pkt *p;
+
+	fakedev_init(&second, &r.stage.pool, linkrig_mac(8), 1500, 0);
+	assert_int_equal(link_add_dev(&r.link, &second.dev), 1);
+	frame_eth(&r.frame, linkrig_mac(8), linkrig_mac(2), WIRE_ETH_IPV4);
+	p = fakedev_packet(&r.dev, r.frame.b, 60);
+	link_input(&r.link, 1, &p, 1);
+	assert_int_equal(r.got_n, 1);
+	assert_int_equal(r.got[0]->if_index, 1);
+	p = fakedev_packet(&r.dev, r.frame.b, 60);
+	link_input(&r.link, 0, &p, 1);		/* its MAC is not that of the first device */
+	assert_int_equal(drops(DROP_LINK_NOT_OURS), 1);
+	fakedev_fini(&second);
+}
+
 static void ninth_device_is_refused(void **state)
 {
 	static struct fakedev more[LINK_DEVS_MAX];
@@ -286,6 +304,7 @@ int main(void)
 		T(chain_goes_as_it_is_to_a_device_that_takes_it),
 		T(chain_is_made_one_piece_for_a_device_that_does_not),
 		T(chain_longer_than_a_frame_for_a_device_that_does_not_is_DEV_TX_OVERSIZE),
+		T(frame_says_from_which_device_it_came),
 		T(ninth_device_is_refused),
 		T(queued_frames_are_freed_at_the_end),
 	};

@@ -169,6 +169,30 @@ static void reachable_becomes_stale_after_30_seconds(void **state)
 	assert_int_equal(n->state, NEIGH_STALE);
 }
 
+static void reachable_time_begins_with_the_answer(void **state)
+{
+	struct link_neigh *n = linkrig_send(&r, 2, 40);
+
+	linkrig_pass(&r, MSEC(2500));
+	linkrig_answer(&r, 2);
+	linkrig_pass(&r, SEC(29));
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+}
+
+/* A transport may have made progress with a packet that came, before one went. */
+static void confirmation_of_an_entry_never_sent_to_counts_as_use(void **state)
+{
+	struct addr a = linkrig_ip(2);
+	struct link_neigh *n;
+
+	linkrig_arp(&r, WIRE_ARP_REQUEST, 2, 1, WIRE_MAC_BCAST);
+	n = link_neigh_get(&r.link, 0, &a);
+	link_neigh_confirm(&r.link, n);
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+	assert_int_equal(n->used, r.stage.core.now);
+	link_check(&r.link);
+}
+
 static void confirmation_keeps_it_reachable_without_a_question(void **state)
 {
 	struct link_neigh *n = reachable(2);
@@ -292,6 +316,18 @@ static void entry_is_kept_five_minutes_after_its_last_use(void **state)
 	assert_int_equal(r.link.neigh_table.entries, 0);
 }
 
+static void hearing_of_it_keeps_an_entry(void **state)
+{
+	stale(2);
+	for (unsigned i = 0; i < 5; i++) {
+		linkrig_pass(&r, SEC(260));
+		linkrig_arp(&r, WIRE_ARP_REQUEST, 2, 3, WIRE_MAC_BCAST);
+		assert_non_null(known(2));
+	}
+	linkrig_pass(&r, SEC(302));
+	assert_null(known(2));
+}
+
 static void use_keeps_an_entry(void **state)
 {
 	reachable(2);
@@ -338,6 +374,33 @@ static void question_that_finds_no_frame_is_asked_a_second_later(void **state)
 	stage_feed(&r.stage, taken);
 	linkrig_pass(&r, MSEC(1001));
 	assert_int_equal(linkrig_out_n(&r), 1);
+}
+
+static void generation_skips_zero_which_means_never(void **state)
+{
+	r.link.generation = UINT32_MAX;
+	stale(2);
+	linkrig_pass(&r, SEC(300));
+	assert_int_equal(r.changed_n, 1);
+	assert_int_equal(r.link.generation, 1);
+}
+
+/* Nothing of the neighbour that had the slot before is taken for the new one's. */
+static void entry_in_an_old_slot_begins_anew(void **state)
+{
+	for (unsigned k = 2; k < 2 + NEIGHS; k++)
+		reachable(k);
+	linkrig_pass(&r, SEC(400));
+	assert_int_equal(r.link.neigh_table.entries, 0);
+	r.changed_n = 0;
+	for (unsigned k = 1000; k < 1000 + NEIGHS + 5; k++)
+		linkrig_arp(&r, WIRE_ARP_REQUEST, k, 1, WIRE_MAC_BCAST);
+	assert_non_null(known(1000 + NEIGHS + 4));	/* nobody uses the first ones */
+	assert_int_equal(r.changed_n, 0);		/* nor remembers them */
+	linkrig_pass(&r, SEC(299));
+	assert_non_null(known(1000 + NEIGHS));
+	linkrig_pass(&r, SEC(2));
+	assert_null(known(1000 + NEIGHS));
 }
 
 /* ---- who may push out whom */
@@ -450,6 +513,8 @@ int main(void)
 		T(after_failure_the_next_packet_asks_again),
 		T(question_of_the_neighbours_own_lets_the_queue_go),
 		T(reachable_becomes_stale_after_30_seconds),
+		T(reachable_time_begins_with_the_answer),
+		T(confirmation_of_an_entry_never_sent_to_counts_as_use),
 		T(confirmation_keeps_it_reachable_without_a_question),
 		T(stale_entry_still_carries_packets_and_is_probed_after_five_seconds),
 		T(unused_stale_entry_asks_nothing),
@@ -459,10 +524,13 @@ int main(void)
 		T(neighbour_that_moved_is_used_at_its_new_place_and_probed),
 		T(claim_revives_a_failed_entry),
 		T(entry_is_kept_five_minutes_after_its_last_use),
+		T(hearing_of_it_keeps_an_entry),
 		T(use_keeps_an_entry),
 		T(keeping_time_can_be_set),
 		T(neighbours_on_two_interfaces_are_two),
 		T(question_that_finds_no_frame_is_asked_a_second_later),
+		T(generation_skips_zero_which_means_never),
+		T(entry_in_an_old_slot_begins_anew),
 		T(scan_of_ours_costs_no_neighbour_in_use_its_entry),
 		T(neighbours_that_never_answered_take_half_of_the_idle_ones_at_most),
 		T(idle_neighbour_gives_way_the_least_recently_used_first),
