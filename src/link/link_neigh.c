@@ -16,12 +16,12 @@
  * we ourselves want to send may it be one that we sent to, and that only after 5 s without a
  * packet; entries still asked for take at most half of the table from those, and then push out
  * each other. So neither a scan of our subnet, nor packets with sources all over it, nor ARP
- * from anywhere costs a neighbour in use its entry.
+ * from anywhere costs a neighbour in use its entry (docs/adr/0014-neighbour-cache.md).
  *
  * Always: see link_neigh_check(). */
 #include "link/link_int.h"
 
-#include "base/siphash.h"
+#include "base/foldhash.h"
 
 #define REQUESTS_MAX 3		/* RFC 4861 §10: MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
 #define REQUEST_EVERY SEC(1)		/* RFC 1122 §2.3.2.1: at most one a second */
@@ -41,9 +41,7 @@ static const uint8_t neigh_next[] = {
 
 static uint64_t neigh_hash(const struct link *l, uint8_t if_index, const struct addr *a)
 {
-	uint64_t w[2] = {a->q[0] ^ (uint64_t)if_index << 56, a->q[1]};
-
-	return siphash13_words(&l->core->hash_key, w, 2);
+	return foldhash_2(&l->core->hash_key, a->q[0] ^ (uint64_t)if_index << 56, a->q[1]);
 }
 
 static uint64_t hash_of(void *ctx, uint32_t idx)
@@ -287,7 +285,6 @@ void link_output(struct link *l, struct link_neigh *to, uint16_t type, struct pk
 		set_state(l, to, NEIGH_PROBE);
 		break;
 	default:
-		reclass(l, to);
 		break;
 	}
 	link_output_mac(l, to->if_index, to->mac, type, p);

@@ -305,6 +305,17 @@ static void pending_error_fails_the_next_send_once(void **state)
 	assert_int_equal(udp_send(l->udp, &s, NULL, 0, pkt_new(&l->stage.pool)), 0);
 }
 
+static void nobodys_port_of_our_own_is_heard_of_too(void **state)
+{
+	struct addr us = addr_v4(IPV4(127, 0, 0, 1));
+
+	assert_int_equal(udp_connect(l->udp, &s, &us, 9), 0);
+	assert_int_equal(udp_send(l->udp, &s, NULL, 0, pkt_new(&l->stage.pool)), 0);
+	lower_run(l);			/* the datagram */
+	lower_run(l);			/* the error about it */
+	assert_int_equal(udp_take_error(&s), E_CONNREFUSED);
+}
+
 static void error_for_a_socket_that_is_not_connected_there_is_ICMP_ABOUT(void **state)
 {
 	struct addr peer = addr_v4(LOWER_PEER);
@@ -341,6 +352,7 @@ int main(void)
 		T(batch_is_taken_datagram_by_datagram),
 		T(connected_socket_hears_that_nobody_is_there),
 		T(pending_error_fails_the_next_send_once),
+		T(nobodys_port_of_our_own_is_heard_of_too),
 		T(error_for_a_socket_that_is_not_connected_there_is_ICMP_ABOUT),
 	};
 
