@@ -29,6 +29,12 @@ extern const struct bench bench_wire_tcp_parse;
 extern const struct bench bench_wire_tcp_write;
 extern const struct bench bench_wire_ipv4_parse;
 extern const struct bench bench_wire_ipv4_write;
+extern const struct bench bench_http_parse_min;
+extern const struct bench bench_http_parse_tool;
+extern const struct bench bench_http_parse_browser;
+extern const struct bench bench_http_parse_any;
+extern const struct bench bench_http_path;
+extern const struct bench bench_http_response;
 
 const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
@@ -54,6 +60,12 @@ const struct bench *const bench_cases[] = {
 	&bench_wire_tcp_write,
 	&bench_wire_ipv4_parse,
 	&bench_wire_ipv4_write,
+	&bench_http_parse_min,
+	&bench_http_parse_tool,
+	&bench_http_parse_browser,
+	&bench_http_parse_any,
+	&bench_http_path,
+	&bench_http_response,
 };
 const size_t bench_cases_n = sizeof(bench_cases) / sizeof(bench_cases[0]);
 

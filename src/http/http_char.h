@@ -5,7 +5,7 @@
 #ifndef HTTP_HTTP_CHAR_H
 #define HTTP_HTTP_CHAR_H
 
-#include "base/types.h"
+#include "base/mem.h"
 
 enum {
 	HTTP_CH_TOKEN = 1,	/* tchar, RFC 9110 §5.6.2 */
@@ -34,6 +34,15 @@ static inline unsigned http_char_hex(uint8_t c)
 static inline uint8_t http_char_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Eight bytes as they lie in memory, at any alignment. */
+static inline uint64_t http_load8(const uint8_t *p)
+{
+	uint64_t v;
+
+	mem_copy(&v, p, sizeof(v));
+	return v;
 }
 
 struct http_slice {

@@ -26,7 +26,8 @@ static inline void http_out_bytes(struct http_out *out, const void *p, size_t n)
 		out->failed = true;
 		return;
 	}
-	mem_copy(out->buf + out->len, p, n);
+	if (n)			/* p may be NULL without */
+		mem_copy(out->buf + out->len, p, n);
 	out->len += n;
 }
 
@@ -44,9 +45,20 @@ static inline void http_out_str(struct http_out *out, const char *s)
 void http_out_u64(struct http_out *out, uint64_t value);	/* decimal */
 void http_out_hex(struct http_out *out, uint64_t value);	/* lower case, no zeros in front */
 
-/* One header line.  A value that is no field-value (RFC 9110 §5.5) fails: what a peer had a hand in
- * must not begin a second line. */
-void http_out_field(struct http_out *out, const char *name, struct http_slice value);
+/* Is it a field-value, RFC 9110 §5.5? */
+bool http_out_is_value(struct http_slice s);
+
+/* One header line.  A value that is no field-value fails: what a peer had a hand in must not
+ * begin a second line.  Inline, because then the lengths of literals are known. */
+static inline void http_out_field(struct http_out *out, const char *name, struct http_slice value)
+{
+	if (unlikely(!http_out_is_value(value)))
+		out->failed = true;
+	http_out_str(out, name);
+	http_out_str(out, ": ");
+	http_out_slice(out, value);
+	http_out_str(out, "\r\n");
+}
 
 /* Text in the content, or in an attribute in quotes, of HTML. */
 void http_out_html(struct http_out *out, struct http_slice text);

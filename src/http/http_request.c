@@ -125,35 +125,38 @@ static inline struct http_slice trim_value(const uint8_t *p, const uint8_t *end)
 static enum http_error take_fields(struct http_request *r, const struct http_conf *conf,
 				   const struct http_scan *s, uint32_t base, uint32_t i)
 {
-	const uint8_t *const head = r->base, *line = head + r->line;
-	uint32_t seen = r->seen, repeated = r->repeated, fields = r->fields;
-	uint32_t stop = MIN(s->eols, i + conf->fields_max - fields);
+	const uint8_t *const head = r->base, *const window = head + base, *line = head + r->line;
+	const uint16_t *eol = s->eol + i;
+	const uint16_t *const stop = eol + MIN(s->eols - i, conf->fields_max - r->fields);
+	struct http_field *f = r->field + r->fields;
+	uint32_t seen = r->seen, repeated = r->repeated;
 
-	for (; i < stop; i++) {
-		const uint8_t *cr = head + base + s->eol[i] - 1;
-		uint64_t len = token_len(s, head + base, line);
+	for (; eol < stop; eol++, f++) {
+		const uint8_t *colon, *cr = window + *eol - 1;
+		size_t len = token_len(s, window, line);
 		struct http_slice value;
 		unsigned id;
 
-		if (unlikely(line[len] != ':' || len - 1 >= HTTP_NAME_MAX))
+		colon = line + len;
+		if (unlikely(*colon != ':' || len - 1 >= HTTP_NAME_MAX))
 			return bad_name(line, (uint32_t)len, (uint32_t)(cr - line));
-		value = trim_value(line + len + 1, cr);
-		id = http_field_lookup(line + len, len);
+		value = trim_value(colon + 1, cr);
+		f->name = (uint16_t)(line - head);
+		f->name_len = (uint8_t)len;
+		f->value = (uint16_t)(value.p - head);
+		f->value_len = (uint16_t)value.n;
+		id = http_field_lookup(colon, len);
+		f->id = (uint8_t)id;
+		r->last[id] = (uint8_t)(f - r->field);
 		repeated |= seen & 1u << id;
 		seen |= 1u << id;
-		r->last[id] = (uint8_t)fields;
-		r->field[fields++] = (struct http_field){
-			.name = (uint16_t)(line - head), .name_len = (uint8_t)len,
-			.value = (uint16_t)(value.p - head), .value_len = (uint16_t)value.n,
-			.id = (uint8_t)id,
-		};
 		line = cr + 2;
 	}
 	r->line = (uint32_t)(line - head);
 	r->seen = seen;
 	r->repeated = repeated;
-	r->fields = (uint8_t)fields;
-	return i < s->eols ? HTTP_ERR_FIELDS_MANY : HTTP_OK;
+	r->fields = (uint8_t)(f - r->field);
+	return eol < s->eol + s->eols ? HTTP_ERR_FIELDS_MANY : HTTP_OK;
 }
 
 static enum http_error take_lines(struct http_request *r, const struct http_conf *conf,

@@ -4,16 +4,7 @@
 #ifndef HTTP_HTTP_REQUEST_INT_H
 #define HTTP_HTTP_REQUEST_INT_H
 
-#include "base/mem.h"
 #include "http/http_request.h"
-
-static inline uint64_t http_load8(const uint8_t *p)
-{
-	uint64_t v;
-
-	mem_copy(&v, p, sizeof(v));
-	return v;
-}
 
 /* The request line stands at `line` up to its CR at `cr`; it begins with `token_len` tchars. */
 enum http_error http_line_parse(struct http_request *r, const struct http_conf *conf, uint32_t line,

@@ -44,7 +44,7 @@ void http_response_init(struct http_response *p, unsigned status, const struct h
 	};
 }
 
-static void optional(struct http_out *out, const char *name, struct http_slice value)
+static inline void optional(struct http_out *out, const char *name, struct http_slice value)
 {
 	if (value.n)
 		http_out_field(out, name, value);

@@ -37,28 +37,32 @@ ALWAYS_INLINE AVX2 struct http_scan_masks masks(const uint8_t *p)
 	return m;
 }
 
+ALWAYS_INLINE AVX2 bool take(struct http_scan *s, struct http_scan_state *st,
+			 struct http_scan_masks m, uint32_t at, uint32_t n)
+{
+	bool go_on = http_scan_block(s, st, &m, at, n);
+
+	http_scan_store_eols(s, m.lf, at);
+	return go_on;
+}
+
 static AVX2 void scan(struct http_scan *s, const uint8_t *p, size_t n, unsigned after)
 {
 	struct http_scan_state st = http_scan_begin(s, after);
 	uint32_t end = (uint32_t)MIN(n, HTTP_SCAN_WINDOW), at = 0;
 
-	while (at < end && http_scan_room(s)) {
-		uint32_t n_here = MIN(end - at, 64);
-		struct http_scan_masks m;
-		bool go_on;
-
-		if (n_here == 64)
-			m = masks(p + at);
-		else
-			m = at ? http_masks_last(masks(p + end - 64), n_here) :
-				 http_masks_short(p, n_here);
-		go_on = http_scan_block(s, &st, &m, at, n_here);
-		http_scan_store_eols(s, m.lf, at);
-		if (!go_on)
+	for (; at + 64 <= end && http_scan_room(s); at += 64)
+		if (!take(s, &st, masks(p + at), at, 64))
 			return;
-		at += 64;
+	if (at < end && http_scan_room(s)) {
+		uint32_t n_here = end - at;
+
+		if (!take(s, &st, at ? http_masks_last(masks(p + end - 64), n_here) :
+				       http_masks_short(p, n_here), at, n_here))
+			return;
+		at = end;
 	}
-	http_scan_exhausted(s, MIN(at, end));
+	http_scan_exhausted(s, at);
 }
 
 /* Targets and hosts are short: twice the width gains nothing. */

@@ -42,22 +42,31 @@ ALWAYS_INLINE AVX512 void store_eols(struct http_scan *s, uint64_t lf, uint32_t 
 	s->eols += (uint32_t)__builtin_popcountll(lf);
 }
 
+ALWAYS_INLINE AVX512 bool take(struct http_scan *s, struct http_scan_state *st,
+			 struct http_scan_masks m, uint32_t at, uint32_t n)
+{
+	bool go_on = http_scan_block(s, st, &m, at, n);
+
+	store_eols(s, m.lf, at);
+	return go_on;
+}
+
 static AVX512 void scan(struct http_scan *s, const uint8_t *p, size_t n, unsigned after)
 {
 	struct http_scan_state st = http_scan_begin(s, after);
 	uint32_t end = (uint32_t)MIN(n, HTTP_SCAN_WINDOW), at = 0;
 
-	while (at < end && http_scan_room(s)) {
-		uint32_t n_here = MIN(end - at, 64);
-		struct http_scan_masks m = masks(p + at, ~0ull >> (64 - n_here));
-		bool go_on = http_scan_block(s, &st, &m, at, n_here);
-
-		store_eols(s, m.lf, at);
-		if (!go_on)
+	for (; at + 64 <= end && http_scan_room(s); at += 64)
+		if (!take(s, &st, masks(p + at, ~0ull), at, 64))
 			return;
-		at += 64;
+	if (at < end && http_scan_room(s)) {
+		uint32_t n_here = end - at;
+
+		if (!take(s, &st, masks(p + at, ~0ull >> (64 - n_here)), at, n_here))
+			return;
+		at = end;
 	}
-	http_scan_exhausted(s, MIN(at, end));
+	http_scan_exhausted(s, at);
 }
 
 static AVX512 size_t span(const uint8_t *p, size_t n, uint8_t class)

@@ -51,6 +51,7 @@ static unsigned id_of(const char *name)
 
 	conf.scanner = http_scanner_best();
 	http_cut_request(&r, &conf, head, strlen(head), http_cut_whole, 0, &end);
+	assert_int_equal(r.fields, 2);	/* though its value may be none for such a field */
 	return r.field[1].id;
 }
 
@@ -97,7 +98,7 @@ static void names_that_are_nearly_known_are_others(void **state)
 			const char *end = name + i + 1;
 
 			memcpy(near, name, strlen(name));
-			near[i] ^= name[i] == '-' ? '-' ^ '_' : 1;
+			near[i] = name[i] == '-' ? '_' : name[i] == 'x' ? 'y' : 'x';
 			assert_int_equal(id_of(near), HTTP_FIELD_OTHER);
 			near[i] = name[i] == '-' ? 'm' : '\'';
 			assert_int_equal(id_of(near), HTTP_FIELD_OTHER);
