@@ -235,6 +235,28 @@ static void too_much_or_nowhere_is_an_error(void **state)
 	duo_free(d);
 }
 
+static void without_frames_it_fails(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct pkt *taken = NULL, *p;
+	int a = dgram(d, 0, 0);
+
+	acquaint(d);
+	while (d->h[0].net.pool.free_frames_n > 2) {
+		p = pkt_new(&d->h[0].net.pool);
+		p->next = taken;
+		taken = p;
+	}
+	assert_int_equal(send_to(d, 0, a, duo_addr(1, 53), 20000), -E_NOBUFS);
+	assert_int_equal(d->h[0].net.pool.free_frames_n, 2);
+	while ((p = taken)) {
+		taken = p->next;
+		pkt_put(p);
+	}
+	assert_int_equal(send_to(d, 0, a, duo_addr(1, 53), 20000), 20000);
+	duo_free(d);
+}
+
 static void shut_down_it_neither_sends_nor_waits(void **state)
 {
 	struct duo *d = duo_new(NULL);
@@ -244,10 +266,15 @@ static void shut_down_it_neither_sends_nor_waits(void **state)
 	assert_int_equal(connect_to(d, 0, a, duo_addr(1, 53)), 0);
 	sqe.user_data = 1;
 	duo_submit(d, 0, &sqe);
+	sqe = duo_sqe(LEAT_OP_POLL_ADD, a);
+	sqe.op_flags = LEAT_POLLRDHUP;
+	sqe.user_data = 2;
+	duo_submit(d, 0, &sqe);
 	sqe = duo_sqe(LEAT_OP_SHUTDOWN, a);
 	sqe.len = 2;
 	assert_int_equal(duo_do(d, 0, sqe), 0);
 	assert_int_equal(duo_await(d, 0, 1).res, 0);
+	assert_int_equal(duo_await(d, 0, 2).res, LEAT_POLLRDHUP);
 	assert_int_equal(duo_send(d, 0, a, out, 5), -E_PIPE);
 	assert_int_equal(duo_recv(d, 0, a, in, 5), 0);
 	duo_free(d);
@@ -290,6 +317,7 @@ int main(void)
 		cmocka_unit_test(port_unreachable_is_told_once),
 		cmocka_unit_test(lent_memory_comes_back),
 		cmocka_unit_test(too_much_or_nowhere_is_an_error),
+		cmocka_unit_test(without_frames_it_fails),
 		cmocka_unit_test(shut_down_it_neither_sends_nor_waits),
 		cmocka_unit_test(a_full_ring_leaves_datagrams_in_the_queue),
 	};
