@@ -11,7 +11,6 @@ static void conn_event(struct socks *s, struct tcp_conn *c, unsigned bits)
 	if (unlikely(k->flags & SOCKF_CONNECTING)) {
 		if (bits & TCP_READY_CONNECTED) {
 			sock_stream_connected(s, k);
-			bits = ~0u;
 		} else if (bits & TCP_READY_ERROR) {
 			sock_stream_connect_failed(s, k);
 			return;

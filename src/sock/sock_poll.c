@@ -20,7 +20,7 @@ static uint32_t conn_events(const struct sock *k)
 		events |= LEAT_POLLIN | LEAT_POLLRDHUP | (wr_shut ? LEAT_POLLHUP : 0);
 	if (tcp_recv_queued(k->conn))
 		events |= LEAT_POLLIN;
-	if (wr_shut || (!k->tx && tcp_send_room(k->conn)))
+	if (wr_shut || tcp_send_room(k->conn))
 		events |= LEAT_POLLOUT;
 	return events;
 }

@@ -119,7 +119,6 @@ void sock_stream_rx(struct socks *s, struct sock *k, unsigned bits)
 		} else if (!recv_one(s, k, op)) {
 			return;
 		}
-		bits = ~0u;
 	}
 }
 

@@ -195,7 +195,6 @@ static int shutdown_now(struct socks *s, struct sock *k, uint32_t how)
 	int res = 0;
 
 	if (how != 0) {
-		set_cork(s, k, false);
 		k->flags |= SOCKF_WR_SHUT;
 		res = tcp_shutdown(&s->net->tcp, k->conn) ? -E_NOTCONN : 0;
 	}

@@ -52,7 +52,7 @@ struct chaos {
 };
 
 static uint8_t pattern[PERIOD + LONGEST];
-static struct leat_addr addrs[2];
+static struct leat_addr addrs[2], nowhere[2];	/* where somebody listens, and nobody */
 
 static uint32_t below(struct chaos *c, uint32_t n)
 {
@@ -285,7 +285,7 @@ static struct leat_sqe some_sqe(struct chaos *c, unsigned side)
 		sqe.ioprio = (uint16_t)below(c, 2);
 		break;
 	case LEAT_OP_CONNECT:
-		sqe.addr = (uintptr_t)&addrs[!side];
+		sqe.addr = (uintptr_t)(below(c, 5) ? &addrs[!side] : &nowhere[!side]);
 		break;
 	case LEAT_OP_RECV:
 		sqe.ioprio = below(c, 2) ? LEAT_RECV_MULTISHOT : 0;
@@ -397,6 +397,7 @@ static void run(uint64_t seed)
 	c.d = duo_new(&config);
 	for (unsigned side = 0; side < 2; side++) {
 		addrs[side] = duo_addr(side, 80);
+		nowhere[side] = duo_addr(side, 81);
 		c.s[side].listener = duo_listen(c.d, side, 80);
 		c.d->h[side].hold = true;
 	}

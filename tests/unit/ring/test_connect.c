@@ -70,6 +70,7 @@ static void refused_it_may_try_again(void **state)
 	assert_int_equal(duo_do(d, 0, sqe_connect(fd, duo_addr(1, 80))), -E_CONNREFUSED);
 	assert_int_equal(duo_recv(d, 0, fd, in, 1), -E_NOTCONN);
 	assert_int_equal(duo_send(d, 0, fd, in, 1), -E_PIPE);
+	assert_int_equal(d->h[0].net.tcp.conns_used, 0);
 	duo_listen(d, 1, 80);
 	assert_int_equal(duo_do(d, 0, sqe_connect(fd, duo_addr(1, 80))), 0);
 	duo_free(d);

@@ -284,6 +284,7 @@ static void a_full_ring_leaves_datagrams_in_the_queue(void **state)
 {
 	struct duo_config config;
 	struct duo *d;
+	const struct leat_cqe *at;
 	struct leat_cqe cqe;
 	int a, b;
 
@@ -298,6 +299,7 @@ static void a_full_ring_leaves_datagrams_in_the_queue(void **state)
 		assert_int_equal(send_to(d, 0, a, duo_addr(1, 53), i + 1), i + 1);
 		duo_run(d, MSEC(1));
 	}
+	assert_int_equal(leat_cq_peek(&d->h[1].ring, &at), 8);
 	d->h[1].hold = false;
 	for (uint32_t i = 0; i < 30; i++) {
 		cqe = duo_await(d, 1, 1);

@@ -104,6 +104,7 @@ static void both_end_at_once(void **state)
 	sqe.user_data = 1;
 	duo_submit(d, 0, &sqe);
 	assert_int_equal(duo_do(d, 0, sqe_shutdown(fd[0], 2)), 0);
+	assert_true(duo_has(d, 0, 1));
 	assert_true(duo_await(d, 0, 1).res & LEAT_POLLHUP);
 	assert_int_equal(duo_recv(d, 0, fd[0], in, 10), 0);
 	assert_int_equal(duo_recv(d, 1, fd[1], in, 10), 0);

@@ -65,6 +65,20 @@ static void absolute_times_are_of_the_same_clock(void **state)
 	duo_free(d);
 }
 
+static void a_relative_time_counts_from_the_submission(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_sqe sqe = sqe_timeout(MSEC(20), 0, 1);
+	nsec start;
+
+	d->now += MSEC(500);	/* nobody has polled for long */
+	start = d->now;
+	duo_submit(d, 0, &sqe);
+	assert_int_equal(duo_await(d, 0, 1).res, -E_TIME);
+	assert_in_range(d->now - start, MSEC(20), MSEC(20) + LATE);
+	duo_free(d);
+}
+
 static void the_next_poll_is_asked_for(void **state)
 {
 	struct duo *d = duo_new(NULL);
@@ -182,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_fires_in_time),
 		cmocka_unit_test(absolute_times_are_of_the_same_clock),
+		cmocka_unit_test(a_relative_time_counts_from_the_submission),
 		cmocka_unit_test(the_next_poll_is_asked_for),
 		cmocka_unit_test(many_fire_in_order),
 		cmocka_unit_test(removed_it_completes_as_cancelled),
