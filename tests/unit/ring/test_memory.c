@@ -9,7 +9,9 @@
 
 #define MANY 4096u		/* with more, the lookup table takes less for each */
 
-enum thing { CONNECTION, TIME_WAIT, DESCRIPTOR, OPERATION, COMPLETION, NEIGHBOUR, FRAME, BARE };
+enum thing {
+	CONNECTION, LOSS, TIME_WAIT, DESCRIPTOR, OPERATION, COMPLETION, NEIGHBOUR, FRAME, BARE
+};
 
 static const struct cost {
 	enum thing what;
@@ -20,6 +22,7 @@ static const struct cost {
 	{ DESCRIPTOR, 32 },	/* of a socket, whatever it names */
 	{ OPERATION, 80 },	/* that waits: 64, and at most 16 to find it by its user_data */
 	{ COMPLETION, 16 },	/* place in the completion ring */
+	{ LOSS, 176 },		/* what a connection takes while something is missing */
 	{ TIME_WAIT, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ NEIGHBOUR, 210 },	/* its entry 192, its place in the lookup table 18 */
 	{ FRAME, 2184 },	/* 2048 bytes, its descriptor 128, its place in the free stack 8 */
@@ -45,6 +48,8 @@ static uint32_t *many_of(enum thing what, struct net_config *net, struct ring_co
 	switch (what) {
 	case CONNECTION:
 		return &net->tcp.conns_max;
+	case LOSS:
+		return &net->tcp.losses_max;
 	case TIME_WAIT:
 		return &net->tcp.timewaits_max;
 	case DESCRIPTOR:
