@@ -304,7 +304,7 @@ void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info
 		.bytes_out = c->bytes_out,
 		.segs_in = c->segs_in,
 		.segs_out = c->segs_out,
-		.unsent = c->snd.end - c->snd.nxt,
+		.unsent = c->flags & TCPF_FIN_SENT ? 0 : c->snd.end - c->snd.nxt,
 		.unacked = c->snd.nxt - c->snd.una,
 		.rcv_queued = c->rcv.queued,
 		.reass_pieces = (uint8_t)(c->loss ? MIN(c->loss->reass.pieces, UINT8_MAX) : 0),

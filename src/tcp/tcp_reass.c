@@ -51,6 +51,8 @@ static bool trim_to_gap(struct tcp_conn *c, struct pkt *prev, uint32_t *seq, uin
 
 	if (prev && seq_gt(piece_end(prev), *seq))
 		*seq = piece_end(prev);
+	if (seq_gt(*seq, *end))
+		return false;		/* a FIN within bytes that are there: not believed */
 	while ((next = prev ? prev->next : c->loss->reass.head) && seq_le(piece_end(next), *end) &&
 	       !(tcp_rx(next)->fin && !*fin)) {
 		unlink_next(c, prev);
