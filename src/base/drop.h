@@ -75,7 +75,6 @@
 	X(TCP_LISTEN_ACK, "ACK to a listener (reset sent)") \
 	X(TCP_LISTEN_JUNK, "neither SYN, RST nor ACK to a listener") \
 	X(TCP_BACKLOG, "accept queue full") \
-	X(TCP_SYNQ, "SYN queue full") \
 	X(TCP_CONNS, "connection table full") \
 	X(TCP_PAWS, "timestamp too old (PAWS)") \
 	X(TCP_NO_TS, "timestamp missing after it was agreed") \

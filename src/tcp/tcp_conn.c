@@ -48,10 +48,16 @@ static const char *config_fault(const struct tcp_config *g)
 		return "rcv_wnd_initial must be at least 1 KiB";
 	if (g->rto_min < MSEC(1) || g->rto_max < g->rto_min || g->rto_initial < g->rto_min)
 		return "rto_min must be at least 1 ms and not above rto_initial and rto_max";
+	if (g->rto_max > SEC(3600) || g->rto_initial > SEC(3600))
+		return "rto_initial and rto_max must be at most an hour";
 	if (g->delack > MSEC(500))
 		return "delack must be at most 500 ms (RFC 1122 4.2.3.2)";
-	if (g->msl < MSEC(1) || !g->cc)
-		return "msl must be at least 1 ms, cc must be set";
+	if (g->msl < MSEC(1) || g->msl > SEC(3600))
+		return "msl must be 1 ms to an hour";
+	if (g->fin_wait_2 > SEC(86400))
+		return "fin_wait_2 must be at most a day";
+	if (!g->cc || !g->backlog)
+		return "cc must be set, backlog at least 1";
 	return NULL;
 }
 
@@ -122,7 +128,7 @@ void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_
 	tcp_timewait_init(t, m + at.timewaits);
 	table_init(&t->table, config->conns_max + config->timewaits_max, m + at.table,
 		   tcp_demux_hash_of, t);
-	t->challenge_left = TCP_CHALLENGES_PER_S;
+	t->challenge_left = tcp_challenge_budget(t);
 
 	struct ip_proto row = {
 		.proto = WIRE_PROTO_TCP, .input = tcp_input, .error = tcp_icmp_error, .self = t};

@@ -148,12 +148,18 @@ static inline void owe_ack(struct tcp *t, struct tcp_conn *c, uint32_t len)
 	}
 }
 
-/* RFC 5961 §7: at most so many a second in the whole stack. */
+/* RFC 5961 §7: at most so many a second in the whole stack; how many exactly is nobody's business,
+ * who could count what is left find out about others' connections. */
+uint32_t tcp_challenge_budget(struct tcp *t)
+{
+	return TCP_CHALLENGES_PER_S / 2 + prng_below(&t->core->prng, TCP_CHALLENGES_PER_S / 2 + 1);
+}
+
 void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c)
 {
 	if (t->core->now >= t->challenge_at) {
 		t->challenge_at = t->core->now + SEC(1);
-		t->challenge_left = TCP_CHALLENGES_PER_S;
+		t->challenge_left = tcp_challenge_budget(t);
 	}
 	if (!t->challenge_left)
 		return;
@@ -304,7 +310,7 @@ static enum drop check_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	if (unlikely(c->state == TCP_SYN_RECEIVED)) {
 		if (s->ack != c->snd.nxt) {
 			tcp_reply_rst(t, &c->local, &c->remote, s);
-			return DROP_TCP_ACK_FUTURE;
+			return seq_le(s->ack, c->iss) ? DROP_TCP_ACK_OLD : DROP_TCP_ACK_FUTURE;
 		}
 		tcp_snd_window(t, c, s);
 		tcp_open_established(t, c, s);
@@ -545,8 +551,8 @@ static enum drop closed_input(struct tcp *t, struct tcp_seg *s)
 
 static enum drop no_conn_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_seg *s)
 {
-	struct tcp_listener *l;
-	bool reopen = true;
+	struct tcp_listener *l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport);
+	bool reopen = l && tcp_listener_has_room(t, l);
 	enum drop why;
 
 	if (tw) {
@@ -554,7 +560,6 @@ static enum drop no_conn_input(struct tcp *t, struct tcp_timewait *tw, struct tc
 		if (!reopen)
 			return why;
 	}
-	l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport);
 	return l ? tcp_listen_input(t, l, s) : closed_input(t, s);
 }
 

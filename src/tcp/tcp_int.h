@@ -217,6 +217,8 @@ struct tcp_seg {
 	uint32_t seq, ack, len;		/* len: payload bytes, without SYN and FIN */
 	uint32_t wnd;			/* scaled */
 	uint8_t flags;			/* WIRE_TCP_* */
+	bool reopens;			/* a SYN that follows on a TIME_WAIT entry, ... */
+	uint32_t old_nxt;		/* ... whose next number was this */
 	const struct wire_tcp *h;
 };
 
@@ -244,6 +246,7 @@ static inline uint32_t tcp_clock_s(const struct tcp *t)
 #define TCP_WSCALE_MAX 14u		/* RFC 7323 §2.3 */
 #define TCP_EPHEMERAL_MIN 32768u
 #define TCP_EPHEMERAL_N 28232u
+#define TCP_TIMEWAIT_EXPIRE_MAX 256u	/* entries that end in one go */
 #define TCP_OUT_SEGS_MAX 64u		/* segments one connection sends in one flush */
 
 /* tcp_state.c */
@@ -292,6 +295,7 @@ static inline struct list *tcp_listener_bucket(struct tcp *t, uint16_t port)
 }
 
 /* tcp_open.c */
+bool tcp_listener_has_room(const struct tcp *t, const struct tcp_listener *l);
 enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s);
 enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
@@ -310,6 +314,7 @@ void tcp_rcv_given_back(struct tcp_conn *c, uint32_t bytes);
 void tcp_rcv_free(struct tcp_conn *c);
 uint32_t tcp_rcv_window_max(const struct tcp_conn *c);
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c);
+uint32_t tcp_challenge_budget(struct tcp *t);
 void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_output.c */
@@ -435,6 +440,7 @@ static inline void tcp_timer_ack_off(struct tcp_conn *c)
 /* tcp_timewait.c */
 void tcp_timewait_init(struct tcp *t, void *mem);
 void tcp_timewait_enter(struct tcp *t, struct tcp_conn *c);	/* takes the table's place of `c` */
+/* *reopen: in, there is a listener with room; out, the entry is gone and the SYN is its. */
 enum drop tcp_timewait_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_seg *s,
 			     bool *reopen);
 void tcp_timewait_expire(struct tcp *t);

@@ -5,6 +5,8 @@
  * dropped and the peer tries again. */
 #include "tcp/tcp_int.h"
 
+#define ISS_STEP 65536u
+
 /* RFC 6528 §3: ISN = M + F(addresses, ports, secret), M ticking every 4 us. */
 static uint32_t iss_of(const struct tcp *t, const struct tcp_conn *c)
 {
@@ -16,6 +18,13 @@ static uint32_t iss_of(const struct tcp *t, const struct tcp_conn *c)
 	if (unlikely(t->config.iss_below_wrap))
 		return UINT32_MAX - iss % t->config.iss_below_wrap;
 	return iss;
+}
+
+/* RFC 9293 §3.6.1: larger than any number of the connection before; a fast one may have overtaken
+ * the clock. */
+static uint32_t iss_above(uint32_t iss, uint32_t old_nxt)
+{
+	return seq_gt(iss, old_nxt) ? iss : old_nxt + ISS_STEP;
 }
 
 static uint8_t rcv_wscale(const struct tcp *t)
@@ -219,6 +228,11 @@ void tcp_listener_close(struct tcp *t, struct tcp_listener *l)
 	list_push_front(&t->listeners_free, &l->hash_node);
 }
 
+bool tcp_listener_has_room(const struct tcp *t, const struct tcp_listener *l)
+{
+	return l->pending < l->backlog && !list_empty(&t->conns_free);
+}
+
 /* A SYN for a listener makes a connection in SYN-RECEIVED. */
 static enum drop passive_open(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s)
 {
@@ -246,7 +260,7 @@ static enum drop passive_open(struct tcp *t, struct tcp_listener *l, struct tcp_
 	c->listener = l;
 	l->pending++;
 	tcp_set_state(t, c, TCP_LISTEN);
-	tcp_conn_setup(t, c, iss_of(t, c));
+	tcp_conn_setup(t, c, s->reopens ? iss_above(iss_of(t, c), s->old_nxt) : iss_of(t, c));
 	tcp_rcv_buffers(c, t->config.rcvbuf, rcv_wscale(t));
 	tcp_snd_options(t, c, s->h);
 	tcp_rcv_init(t, c, s->h);

@@ -158,14 +158,16 @@ static bool newer(const struct tcp_timewait *tw, const struct tcp_seg *s)
 enum drop tcp_timewait_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_seg *s,
 			     bool *reopen)
 {
-	*reopen = false;
-	if (s->flags & WIRE_TCP_RST)
-		return DROP_TCP_TIME_WAIT;
-	if (s->flags & WIRE_TCP_SYN && !(s->flags & WIRE_TCP_ACK) && newer(tw, s)) {
-		*reopen = true;
+	*reopen &= s->flags & WIRE_TCP_SYN && !(s->flags & (WIRE_TCP_ACK | WIRE_TCP_RST)) &&
+		   newer(tw, s);
+	if (*reopen) {
+		s->reopens = true;
+		s->old_nxt = tw->snd_nxt;
 		forget(t, tw);
 		return DROP_NOT;
 	}
+	if (s->flags & WIRE_TCP_RST)
+		return DROP_TCP_TIME_WAIT;
 	if (tw->has_ts && s->h->opts & WIRE_TCP_OPT_TS && seq_lt(s->h->ts_val, tw->ts_recent)) {
 		answer(t, tw);
 		return DROP_TCP_PAWS;
@@ -181,14 +183,19 @@ enum drop tcp_timewait_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_
 
 void tcp_timewait_expire(struct tcp *t)
 {
-	uint32_t now_ms = tcp_clock_ms(t), left;
+	uint32_t now_ms = tcp_clock_ms(t), left = 0;
 
-	while (t->timewait_head && seq_le(t->timewaits[t->timewait_head - 1].expire_ms, now_ms))
-		forget(t, &t->timewaits[t->timewait_head - 1]);
-	if (!t->timewait_head)
-		return;
-	left = t->timewaits[t->timewait_head - 1].expire_ms - now_ms;
-	wheel_arm(&t->core->wheel, &t->timewait_timer, t->core->now + MSEC(left + 1));
+	for (unsigned n = 0; t->timewait_head && n < TCP_TIMEWAIT_EXPIRE_MAX; n++) {
+		struct tcp_timewait *oldest = &t->timewaits[t->timewait_head - 1];
+
+		if (seq_gt(oldest->expire_ms, now_ms)) {
+			left = oldest->expire_ms - now_ms;
+			break;
+		}
+		forget(t, oldest);
+	}
+	if (t->timewait_head)
+		wheel_arm(&t->core->wheel, &t->timewait_timer, t->core->now + MSEC(left + 1));
 }
 
 void tcp_timewait_check(const struct tcp *t)
