@@ -43,8 +43,8 @@ static int teardown(void **state)
 static void wrong_counts_are_seen(void **state)
 {
 	SEEN(c->rcv.queued, c->rcv.queued + 1);
-	SEEN(c->reass.bytes, c->reass.bytes - 1);
-	SEEN(c->reass.pieces, 1);
+	SEEN(c->loss->reass.bytes, c->loss->reass.bytes - 1);
+	SEEN(c->loss->reass.pieces, 1);
 	SEEN(c->rtx.lost_bytes, 1);
 	SEEN(r->tcp.conns_used, 2);
 	SEEN(r->tcp.timewaits_used, 1);
@@ -60,9 +60,9 @@ static void broken_queues_are_seen(void **state)
 	SEEN(tcp_tx(c->snd.unsent.head)->seq, c->snd.una);
 	SEEN(c->snd.unsent.tail, NULL);
 	SEEN(c->rcv.tail, NULL);
-	SEEN(c->reass.tail, c->reass.head);
-	SEEN(tcp_rx(c->reass.head)->seq, c->rcv.nxt - 1);
-	SEEN(tcp_rx(c->reass.head)->len, 3000);
+	SEEN(c->loss->reass.tail, c->loss->reass.head);
+	SEEN(tcp_rx(c->loss->reass.head)->seq, c->rcv.nxt - 1);
+	SEEN(tcp_rx(c->loss->reass.head)->len, 3000);
 }
 
 static void impossible_numbers_are_seen(void **state)

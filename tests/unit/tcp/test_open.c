@@ -298,32 +298,36 @@ static void listeners_have_a_bound_and_return(void **state)
 static void what_is_offered_is_offered_back_and_nothing_else(void **state)
 {
 	struct tcp_info info;
+	struct tcp_conn *c;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		r->peers[i].opts = (uint8_t)(SEG_OPT_MSS | (i & 1 ? SEG_OPT_WSCALE : 0) |
-					     (i & 2 ? SEG_OPT_TS : 0));
+					     (i & 2 ? SEG_OPT_TS : 0) |
+					     (i & 4 ? SEG_OPT_SACK_OK : 0));
 		r->peers[i].wscale = 5;
-		info = rig_info(r, rig_accepted(r, i));
+		c = rig_accepted(r, i);
+		info = rig_info(r, c);
+		assert_int_equal(!!(c->flags & TCPF_SACK), !!(i & 4));
 		assert_int_equal(info.snd_wscale, i & 1 ? 5 : 0);
 		assert_int_equal(info.rcv_wscale, i & 1 ? 3 : 0);	/* 256 KiB */
 		assert_int_equal(info.timestamps, !!(i & 2));
 		assert_int_equal(info.snd_mss, i & 2 ? 1448 : 1460);
 	}
-	r->peers[4].opts = r->peers[3].opts;
-	rig_in(r, "4: S 0(0)");
+	r->peers[8].opts = r->peers[7].opts;
+	rig_in(r, "8: S 0(0)");
 	rig_out(r);
-	assert_int_equal(r->out.opts, SEG_OPT_MSS | SEG_OPT_WSCALE | SEG_OPT_TS);
+	assert_int_equal(r->out.opts, r->peers[8].opts);
 	assert_int_equal(r->out.wscale, 3);
-	assert_int_equal(r->out.ts_ecr, r->peers[4].ts_val);
+	assert_int_equal(r->out.ts_ecr, r->peers[8].ts_val);
 }
 
 static void options_that_the_config_forbids_are_neither_offered_nor_taken(void **state)
 {
 	struct tcp_conn *c;
 
-	config.tcp.timestamps = config.tcp.window_scale = false;
+	config.tcp.timestamps = config.tcp.window_scale = config.tcp.sack = false;
 	again();
-	r->peer->opts |= SEG_OPT_WSCALE | SEG_OPT_TS;
+	r->peer->opts |= SEG_OPT_WSCALE | SEG_OPT_TS | SEG_OPT_SACK_OK;
 	r->peer->wscale = 5;
 	rig_connecting(r, 0);
 	assert_int_equal(r->out.opts, SEG_OPT_MSS);
@@ -337,7 +341,7 @@ static void active_syn_offers_all_and_takes_what_comes_back(void **state)
 	struct tcp_conn *c = rig_connecting(r, 0);
 	struct tcp_info info;
 
-	assert_int_equal(r->out.opts, SEG_OPT_MSS | SEG_OPT_WSCALE | SEG_OPT_TS);
+	assert_int_equal(r->out.opts, SEG_OPT_MSS | SEG_OPT_WSCALE | SEG_OPT_TS | SEG_OPT_SACK_OK);
 	assert_int_equal(r->out.mss, 1460);
 	assert_int_equal(r->out.wscale, 3);
 	assert_int_equal(r->out.ts_ecr, 0);
@@ -476,7 +480,7 @@ static void syn_is_sent_again_and_given_up(void **state)
 	c = rig_connecting(r, 0);
 	rig_pass(r, SEC(1) + MSEC(1));
 	OUT("S 0(0)");
-	assert_int_equal(r->out.opts, SEG_OPT_MSS | SEG_OPT_WSCALE | SEG_OPT_TS);
+	assert_int_equal(r->out.opts, r->peer->opts | SEG_OPT_WSCALE | SEG_OPT_TS | SEG_OPT_SACK_OK);
 	rig_pass(r, SEC(2) + MSEC(1));
 	OUT("S 0(0)");
 	rig_pass(r, SEC(4) + MSEC(1));

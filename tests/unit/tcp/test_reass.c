@@ -117,7 +117,7 @@ static void pieces_beyond_the_bound_are_dropped(void **state)
 		rig_inf(r, "A %u(1) 1", 3 + 2 * i);
 		rig_out_skip(r);
 	}
-	assert_int_equal(c->reass.pieces, TCP_REASS_PIECES_MAX);
+	assert_int_equal(c->loss->reass.pieces, TCP_REASS_PIECES_MAX);
 	assert_int_equal(rig_drops(r, DROP_TCP_REASS), 1);
 	PIECES(c, UINT8_MAX);			/* as far as the fact can say */
 	rig_in(r, "A 1(1200) 1");

@@ -139,7 +139,7 @@ static void orphans_fin_wait_2_may_end_in_time_wait(void **state)
 	assert_int_equal(rig_state(r, 0), TCP_TIME_WAIT);
 }
 
-/* What an orphan can cost its host: RFC 1122 §4.2.2.17 does not bind those whom nobody waits for. */
+/* RFC 1122 §4.2.2.17 does not bind those whom nobody waits for. */
 static void no_orphan_outlives_its_limits(void **state)
 {
 	static const enum tcp_state begin[] = {TCP_ESTABLISHED, TCP_FIN_WAIT_1, TCP_FIN_WAIT_2,
