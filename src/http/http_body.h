@@ -2,14 +2,14 @@
  *
  * Nothing is copied or kept: each call hands out a slice of what was handed in.
  *
- * 	http_body_init(&b, &request, &conf);
- * 	do {
- * 		err = http_body_take(&b, &p, end, &data);
- * 		use(data);
- * 	} while (data.n);
- * 	HTTP_OK    the body is complete; p is the first byte behind it: the next request
- * 	HTTP_MORE  p == end, and more is to come
- * 	else       answer http_error_status(err), close
+ *	http_body_init(&b, &request, &conf);
+ *	do {
+ *		err = http_body_take(&b, &p, end, &data);
+ *		use(data);
+ *	} while (data.n);
+ *	HTTP_OK    the body is complete; p is the first byte behind it: the next request
+ *	HTTP_MORE  p == end, and more is to come
+ *	else       answer http_error_status(err), close
  *
  * Chunk extensions and trailer fields are checked, bounded, and dropped.  Always: the bytes
  * handed out and the answer depend on the input, never on how it was cut. */

@@ -1,9 +1,9 @@
 /* The calendar of Gregory without tables: days are counted in years that begin in March, so that
  * the odd day of a leap year is the last of a year.
  *
- * 	IMF-fixdate	Sun, 06 Nov 1994 08:49:37 GMT
- * 	RFC 850		Sunday, 06-Nov-94 08:49:37 GMT
- * 	asctime		Sun Nov  6 08:49:37 1994 */
+ *	IMF-fixdate	Sun, 06 Nov 1994 08:49:37 GMT
+ *	RFC 850		Sunday, 06-Nov-94 08:49:37 GMT
+ *	asctime		Sun Nov  6 08:49:37 1994 */
 #include "http/http_date.h"
 
 #include "base/mem.h"

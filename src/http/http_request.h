@@ -2,12 +2,12 @@
  *
  * Usual case, the whole head in one frame: nothing is copied, everything found points into it.
  *
- * 	http_request_init(&r);
- * 	err = http_request_parse(&r, &conf, bytes, n);
- * 	HTTP_OK    the head is r.head_len bytes long; what follows is body or the next request
- * 	HTTP_MORE  call again when there are more bytes: the same ones first, at the same or another
- * 	           place; none of those seen is looked at again
- * 	else       answer http_error_status(err), close
+ *	http_request_init(&r);
+ *	err = http_request_parse(&r, &conf, bytes, n);
+ *	HTTP_OK    the head is r.head_len bytes long; what follows is body or the next request
+ *	HTTP_MORE  call again when there are more bytes: the same ones first, at the same or another
+ *	           place; none of those seen is looked at again
+ *	else       answer http_error_status(err), close
  *
  * http_request_feed() does this for a head that straddles frames, and keeps the first pieces.
  *
@@ -32,13 +32,13 @@
 #define HTTP_FIELDS_MAX 64	/* header fields: else 431 */
 #define HTTP_NAME_MAX 255	/* bytes of a field name: else 431 */
 #define HTTP_EMPTY_LINES_MAX 4	/* in front of the request line, RFC 9112 §2.2: else 400 */
-#define HTTP_BODY_MAX (1ull << 20)
-#define HTTP_EXTENSIONS_MAX 4096	/* bytes of a body's chunk extensions, RFC 9112 §7.1.1 */
+#define HTTP_BODY_MAX (1ull << 20)	/* bytes of a body: else 413 */
+#define HTTP_EXTENSIONS_MAX 4096	/* bytes of a body's chunk extensions: else 400 */
 
 /* A buffer of this size is large enough for every head within the limits. */
 #define HTTP_GATHER_MAX (HTTP_EMPTY_LINES_MAX * 2 + HTTP_LINE_MAX + HTTP_HEAD_MAX)
 
-/* One for a server; limits may be lowered, but line_max stays the smaller one of the two. */
+/* One for a server.  Limits may be lowered; line_max is never over head_max. */
 struct http_conf {
 	uint32_t line_max, head_max, fields_max, extensions_max;
 	uint64_t body_max;
@@ -131,7 +131,7 @@ struct http_request {
 	uint8_t minor;			/* HTTP/1.minor as we treat it: 0 or 1 */
 	uint8_t target_form;		/* enum http_target_form */
 	uint8_t framing;		/* enum http_framing */
-	bool close;			/* the client asks for a close, or does not ask for none */
+	bool close;			/* it says so, or is 1.0 without keep-alive */
 	bool expect_continue;		/* it waits for a 100 before it sends the body */
 	uint8_t fields;
 	uint8_t last[HTTP_FIELD_N];	/* index of the last field with that id, if in `seen` */
@@ -140,12 +140,13 @@ struct http_request {
 
 void http_request_init(struct http_request *r);
 
-/* Takes as much of the n bytes at `head` as the head has; see above. */
+/* Takes as much of the n bytes at `head` as the head has; see above.  After an error, or for the
+ * next request, `r` begins anew with http_request_init(). */
 enum http_error http_request_parse(struct http_request *r, const struct http_conf *conf,
 				   const uint8_t *head, size_t n);
 
-/* Where the pieces of a head go that does not come in one.  `buf` may stay NULL as long as heads
- * come whole. */
+/* Where the pieces of a head go that does not come in one.  `len` is 0 at the start of each
+ * request. `buf` may stay NULL as long as heads come whole. */
 struct http_gather {
 	uint8_t *buf;
 	uint32_t size, len;
@@ -155,7 +156,8 @@ struct http_gather {
  * does not hold the whole head.  *taken says how many of the piece's bytes belong to the head (all,
  * unless HTTP_OK).  `piece` must live as long as `r` is read, if it was the first and only one.
  *
- * The head is too long for a `g` without room: 414 or 431, as if that had been the limit. */
+ * The head is too long for a `g` without room: 414 or 431, as if that had been the limit.
+ * HTTP_MORE with nothing taken: `g` has no buffer; give it one and feed the same piece again. */
 enum http_error http_request_feed(struct http_request *r, const struct http_conf *conf,
 				  struct http_gather *g, const uint8_t *piece, size_t n,
 				  size_t *taken);
