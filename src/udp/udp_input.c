@@ -73,7 +73,6 @@ static void to_group(struct udp *u, struct pkt *p TAKES)
 				core_count_drop(u->core, DROP_POOL_EMPTY, p);
 				break;
 			}
-			copy->rx = p->rx;
 			pkt_pull(copy, WIRE_UDP_LEN);
 			enqueue(u, last, copy);
 		}

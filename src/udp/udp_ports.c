@@ -156,7 +156,6 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
 	err = udp_bind_any(u, s, remote, port);
 	if (err)
 		return err;
-	disconnect(s);
 	if (choose) {
 		s->local = src;
 		s->local_chosen = true;

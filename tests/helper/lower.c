@@ -189,6 +189,7 @@ struct frame *lower_out(struct lower *l)
 	if (!f)
 		return NULL;
 	l->got.n = f->n;
+	l->got_flags = f->flags;
 	memcpy(l->got.b, f->b, f->n);
 	return &l->got;
 }

@@ -31,7 +31,8 @@ struct lower {
 	void (*check_udp)(const struct udp *udp);
 	struct fakedev *dev;
 	struct frame frame;	/* to build what is to come in */
-	struct frame got;	/* what lower_out() found */
+	struct frame got;	/* what lower_out() found, and the flags of its packet */
+	uint8_t got_flags;
 	void *mem[2];
 	/* what the row of LOWER_PROTO was given */
 	struct pkt *got_p[LOWER_GOT_MAX];

@@ -151,6 +151,9 @@ static void congestion_seen_by_one_fragment_was_seen_by_all(void **state)
 		lower_in(l);
 	}
 	assert_int_equal(l->got_p[0]->rx.ecn, 3);	/* RFC 3168 §5.3 */
+	in(2, 0, 64, true);
+	in(2, 64, 64, false);
+	assert_int_equal(l->got_p[1]->rx.ecn, 0);	/* and by none, by none */
 }
 
 /* A device that vouches for each frame's checksum does not know the datagram's. */

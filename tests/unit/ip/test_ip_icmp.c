@@ -159,6 +159,19 @@ static void everything_else_is_ICMP_TYPE(void **state)
 	assert_int_equal(lower_out_n(l), 0);
 }
 
+static void echo_is_answered_without_taking_a_frame(void **state)
+{
+	struct pkt *p, *none;
+
+	ping(40);
+	p = fakedev_packet(l->dev, l->frame.b + FRAME_IP, l->frame.n - FRAME_IP);
+	none = stage_starve(&l->stage, 0);
+	ip_input(&l->ip, &p, 1);
+	lower_run(l);
+	stage_feed(&l->stage, none);
+	assert_int_equal(lower_out_n(l), 1);
+}
+
 static void echo_that_somebody_else_holds_is_copied_or_POOL_EMPTY(void **state)
 {
 	struct pkt *p, *none;
@@ -195,6 +208,7 @@ int main(void)
 		T(echo_to_everybody_is_ICMP_BCAST),
 		T(redirect_and_source_quench_are_ICMP_REFUSED),
 		T(everything_else_is_ICMP_TYPE),
+		T(echo_is_answered_without_taking_a_frame),
 		T(echo_that_somebody_else_holds_is_copied_or_POOL_EMPTY),
 	};
 

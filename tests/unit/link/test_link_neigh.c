@@ -392,6 +392,11 @@ static void entry_in_an_old_slot_begins_anew(void **state)
 		reachable(k);
 	linkrig_pass(&r, SEC(400));
 	assert_int_equal(r.link.neigh_table.entries, 0);
+	assert_non_null(link_neigh_get(&r.link, 0, &(struct addr){{{1}}}));
+	linkrig_pass(&r, SEC(299));
+	assert_int_equal(r.link.neigh_table.entries, 1);
+	linkrig_pass(&r, SEC(2));
+	assert_int_equal(r.link.neigh_table.entries, 0);
 	r.changed_n = 0;
 	for (unsigned k = 1000; k < 1000 + NEIGHS + 5; k++)
 		linkrig_arp(&r, WIRE_ARP_REQUEST, k, 1, WIRE_MAC_BCAST);

@@ -267,6 +267,35 @@ static void batch_is_taken_datagram_by_datagram(void **state)
 	assert_int_equal(l->udp->in, 7);
 }
 
+/* Two flows to one port in one batch, of which one has a connected socket. */
+static void batch_is_told_apart_by_source_ports(void **state)
+{
+	static const uint16_t sports[] = {1000, 1001, 1000, 1000, 1001, 1001, 1000};
+	struct addr peer = addr_v4(LOWER_PEER);
+	struct pkt *p[ARRAY_LEN(sports)];
+
+	s.reuse_addr = t.reuse_addr = true;
+	assert_int_equal(udp_bind(l->udp, &t, &any, 7), 0);
+	assert_int_equal(udp_connect(l->udp, &t, &peer, 1001), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(sports); i++) {
+		lower_udp(l, sports[i], 7, "x", 1);
+		p[i] = pkt_new(&l->stage.pool);
+		assert_int_equal(pkt_write(p[i], l->frame.b + FRAME_IP, l->frame.n - FRAME_IP), 0);
+	}
+	ip_input(&l->ip, p, ARRAY_LEN(sports));
+	lower_run(l);
+	assert_int_equal(s.rx.n, 4);
+	assert_int_equal(t.rx.n, 3);
+}
+
+static void closed_socket_is_not_ready_any_more(void **state)
+{
+	lower_udp(l, 1000, 7, "hello", 5);
+	lower_in(l);
+	udp_close(l->udp, &s);
+	assert_null(ready(0));
+}
+
 /* ---- errors */
 
 static void complain(uint16_t lport, uint32_t dst, uint16_t rport)
@@ -291,6 +320,9 @@ static void connected_socket_hears_that_nobody_is_there(void **state)
 	assert_int_equal(udp_connect(l->udp, &s, &peer, 9), 0);
 	complain(7, LOWER_PEER, 9);
 	assert_ptr_equal(ready(UDP_ERROR), &s);
+	lower_udp(l, 9, 7, "hello", 5);
+	lower_in(l);
+	assert_ptr_equal(ready(UDP_READABLE), &s);	/* what was told is not told again */
 	assert_int_equal(udp_take_error(&s), E_CONNREFUSED);
 	assert_int_equal(udp_take_error(&s), 0);
 }
@@ -350,6 +382,8 @@ int main(void)
 		T(broadcast_reaches_every_socket_on_the_port),
 		T(broadcast_without_memory_for_all_reaches_one),
 		T(batch_is_taken_datagram_by_datagram),
+		T(batch_is_told_apart_by_source_ports),
+		T(closed_socket_is_not_ready_any_more),
 		T(connected_socket_hears_that_nobody_is_there),
 		T(pending_error_fails_the_next_send_once),
 		T(nobodys_port_of_our_own_is_heard_of_too),

@@ -124,6 +124,27 @@ static void connected_socket_sends_there_and_elsewhere_when_told(void **state)
 	assert_int_equal(load_be32(left(5) + FRAME_IP + 16), LOWER_PEER);
 }
 
+/* What is remembered of the last destination is not taken for the next one's. */
+static void datagrams_to_one_and_another_go_each_its_way(void **state)
+{
+	struct addr us = addr_v4(IPV4(127, 0, 0, 1));
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(send_to(LOWER_PEER, 9, 5), 0);
+		assert_int_equal(load_be32(left(5) + FRAME_IP + 12), LOWER_US);
+		assert_int_equal(send_to(IPV4(127, 0, 0, 1), 9, 5), 0);
+		assert_int_equal(l->ip.loop.n, 1);
+		lower_run(l);
+		lower_run(l);
+	}
+	assert_int_equal(send_to(LOWER_PEER, 9, 5), 0);
+	left(5);
+	assert_int_equal(udp_connect(l->udp, &s, &us, 9), 0);
+	assert_int_equal(udp_connect(l->udp, &s, &any, 0), 0);
+	assert_int_equal(send_to(LOWER_PEER, 9, 5), 0);
+	left(5);
+}
+
 static void ttl_and_tos_are_the_sockets_but_groups_get_ttl_1(void **state)
 {
 	s.ttl = 9;
@@ -157,6 +178,7 @@ static void destination_and_port_are_required(void **state)
 static void over_65507_bytes_is_E_MSGSIZE(void **state)
 {
 	assert_int_equal(send_to(LOWER_PEER, 9, 65508), -E_MSGSIZE);
+	assert_int_equal(lower_drops_all(l), 0);	/* it never became a packet */
 	assert_int_equal(send_to(LOWER_PEER, 9, 65507), 0);
 	lower_run(l);
 	assert_int_equal(lower_out_n(l), (65515 + 1479) / 1480);
@@ -198,12 +220,18 @@ static void device_that_sums_is_left_to_it(void **state)
 	assert_non_null(lower_out(l));
 	memcpy(&csum, l->got.b + FRAME_L4 + 6, 2);
 	assert_int_equal(csum, csum_fold_raw(csum_pseudo(&src, &dst, 17, 108)));
+	assert_true(l->got_flags & PKT_CSUM_TODO);
+	assert_int_equal(send_to(LOWER_PEER, 9, 1472), 0);
+	lower_run(l);
+	assert_non_null(lower_out(l));
+	assert_true(l->got_flags & PKT_CSUM_TODO);
 	assert_int_equal(send_to(LOWER_PEER, 9, 1473), 0);
 	lower_run(l);
 	assert_int_equal(lower_out_n(l), 2);
 	csum = (uint16_t)csum_fold_raw(csum_pseudo(&src, &dst, 17, 1481));
 	lower_out(l);
 	assert_memory_not_equal(l->got.b + FRAME_L4 + 6, &csum, 2);
+	assert_false(l->got_flags & PKT_CSUM_TODO);
 }
 
 static struct lend lend;
@@ -253,6 +281,7 @@ int main(void)
 		T(sum_of_zero_goes_as_all_ones),
 		T(unbound_socket_is_bound_by_its_first_datagram),
 		T(connected_socket_sends_there_and_elsewhere_when_told),
+		T(datagrams_to_one_and_another_go_each_its_way),
 		T(ttl_and_tos_are_the_sockets_but_groups_get_ttl_1),
 		T(broadcast_needs_permission),
 		T(destination_and_port_are_required),

@@ -76,6 +76,7 @@ static void port_is_free_again_after_close(void **state)
 	udp_close(l->udp, &s[0]);
 	assert_int_equal(bind_at(1, 0, 53), 0);
 	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 1);
+	assert_int_equal(bind_at(0, 0, 54), 0);		/* the socket can be used again */
 }
 
 static void port_is_shared_when_both_agree_and_the_last_one_gets(void **state)
@@ -116,6 +117,8 @@ static void last_free_ephemeral_port_is_found_and_then_none(void **state)
 	assert_int_equal(bind_at(0, 0, 0), -E_ADDRINUSE);
 	assert_int_equal(connect_to(0, LOWER_PEER, 7), -E_ADDRINUSE);
 	assert_false(s[0].bound || s[0].connected);
+	udp_close(l->udp, &all[n - 1]);		/* the one that is looked at last */
+	assert_int_equal(udp_bind(l->udp, &s[0], &any, 0), 0);
 	for (unsigned i = 0; i < n; i++)
 		udp_close(l->udp, &all[i]);
 	test_free(all);
@@ -123,12 +126,13 @@ static void last_free_ephemeral_port_is_found_and_then_none(void **state)
 
 static void connected_comes_before_bound_to_an_address_before_bound_to_any(void **state)
 {
+	/* The general ones are bound last, so that it is not the order that decides. */
 	for (unsigned i = 0; i < 3; i++)
 		s[i].reuse_addr = true;
-	assert_int_equal(bind_at(0, 0, 53), 0);
-	assert_int_equal(bind_at(1, LOWER_US, 53), 0);
 	assert_int_equal(bind_at(2, 0, 53), 0);
 	assert_int_equal(connect_to(2, LOWER_PEER, 9), 0);
+	assert_int_equal(bind_at(1, LOWER_US, 53), 0);
+	assert_int_equal(bind_at(0, 0, 53), 0);
 	assert_int_equal(found(LOWER_PEER, 9, LOWER_US, 53), 2);
 	assert_int_equal(found(LOWER_PEER, 8, LOWER_US, 53), 1);
 	assert_int_equal(found(LOWER_FAR, 9, LOWER_US, 53), 1);
@@ -157,6 +161,28 @@ static void connect_chooses_what_is_open_and_disconnect_takes_it_back(void **sta
 	assert_true(addr_is_any(&s[0].local) && addr_is_any(&s[0].remote));
 	assert_int_equal(s[0].rport, 0);
 	assert_int_equal(found(LOWER_FAR, 1, LOWER_US, s[0].lport), 0);
+}
+
+static void socket_of_a_group_sends_from_an_address_of_ours(void **state)
+{
+	assert_int_equal(bind_at(0, IPV4(224, 0, 0, 1), 53), 0);
+	assert_int_equal(connect_to(0, LOWER_FAR, 9), 0);
+	assert_int_equal(addr_to_v4(&s[0].path_src), LOWER_US);
+	assert_int_equal(addr_to_v4(&s[0].local), IPV4(224, 0, 0, 1));
+}
+
+static void new_socket_is_as_documented(void **state)
+{
+	struct udp_sock n;
+
+	memset(&n, 0xa5, sizeof(n));
+	udp_sock_init(&n, &s[0]);
+	assert_ptr_equal(n.owner, &s[0]);
+	assert_int_equal(n.ttl, IP_TTL_DEFAULT);
+	assert_int_equal(n.rcvbuf, UDP_RCVBUF_DEFAULT);
+	assert_false(n.bound || n.connected || n.broadcast || n.reuse_addr || n.ready || n.err);
+	udp_close(l->udp, &n);
+	assert_ptr_equal(n.owner, &s[0]);
 }
 
 static void connect_keeps_what_was_bound(void **state)
@@ -203,6 +229,8 @@ int main(void)
 		T(connected_comes_before_bound_to_an_address_before_bound_to_any),
 		T(connected_socket_hears_nobody_else),
 		T(connect_chooses_what_is_open_and_disconnect_takes_it_back),
+		T(socket_of_a_group_sends_from_an_address_of_ours),
+		T(new_socket_is_as_documented),
 		T(connect_keeps_what_was_bound),
 		T(connect_that_cannot_be_changes_nothing),
 		T(connect_to_port_0_tells_the_source),
