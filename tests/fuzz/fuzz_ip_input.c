@@ -109,8 +109,9 @@ static uint32_t address(struct input *in)
 	};
 	uint8_t b = byte(in);
 
-	return b < ARRAY_LEN(known) ? known[b] : b < 128 ? IPV4(10, 0, 0, b) :
-	       (uint32_t)word(in) << 16 | word(in);
+	if (b < ARRAY_LEN(known))
+		return known[b];
+	return IPV4(b < 128 ? 10 : b, 0, 0, b < 128 ? b : byte(in));
 }
 
 static uint16_t port(struct input *in)
@@ -130,11 +131,12 @@ static void step_raw(struct fuzz *f, struct input *in)
 
 static void step_arp(struct fuzz *f, struct input *in)
 {
-	struct wire_arp arp = {
-		.op = 1 + byte(in) % 2, .sender_mac = {{2, 0, 0, 0, 0, byte(in)}},
-		.sender_ip = address(in), .target_ip = address(in),
-	};
+	struct wire_arp arp = {.sender_mac = {{2}}};
 
+	arp.op = 1 + byte(in) % 2;
+	arp.sender_mac.b[5] = byte(in);
+	arp.sender_ip = address(in);
+	arp.target_ip = address(in);
 	frame_arp(&f->l->frame, byte(in) & 1 ? WIRE_MAC_BCAST : LOWER_MAC_US, &arp);
 	frame_in(f, true);
 }
@@ -143,9 +145,12 @@ static void step_arp(struct fuzz *f, struct input *in)
 static void step_ip(struct fuzz *f, struct input *in, uint8_t proto, bool l4)
 {
 	struct frame *frame = &f->l->frame;
-	uint32_t src = address(in), dst = address(in);
+	uint32_t src = address(in), dst = address(in), n;
 	uint8_t how = byte(in), b[1500];
-	uint32_t n = bytes(in, b, how & 1 ? word(in) % sizeof(b) : byte(in));
+	uint16_t id, off;
+
+	n = how & 1 ? word(in) % sizeof(b) : byte(in);
+	n = bytes(in, b, n);
 
 	frame_eth(frame, how & 2 ? WIRE_MAC_BCAST : LOWER_MAC_US, LOWER_MAC_PEER, WIRE_ETH_IPV4);
 	frame_ip(frame, src, dst, proto, n);
@@ -154,8 +159,11 @@ static void step_ip(struct fuzz *f, struct input *in, uint8_t proto, bool l4)
 		frame_sum_udp(frame);
 	if (l4 && proto == WIRE_PROTO_ICMP && n >= 4)
 		frame_sum_l4(frame, FRAME_L4 + 2, 0);
-	if (how & 4)
-		frame_fragment(frame, byte(in) & 3, word(in) & 0xfff8, how & 8);
+	if (how & 4) {
+		id = byte(in) & 3;
+		off = word(in) & 0xfff8;
+		frame_fragment(frame, id, off, how & 8);
+	}
 	frame_in(f, how & 16);
 }
 
@@ -163,23 +171,30 @@ static void step_udp(struct fuzz *f, struct input *in)
 {
 	struct lower *l = f->l;
 	uint16_t sport = port(in), dport = port(in);
-	uint8_t b[256];
+	uint32_t src = address(in), dst = address(in);
+	uint8_t b[256], n = byte(in);
 
+	n = (uint8_t)bytes(in, b, n);
 	frame_eth(&l->frame, LOWER_MAC_US, LOWER_MAC_PEER, WIRE_ETH_IPV4);
-	frame_udp(&l->frame, address(in), sport, address(in), dport, b, bytes(in, b, byte(in)));
+	frame_udp(&l->frame, src, sport, dst, dport, b, n);
 	frame_in(f, byte(in) & 1);
 }
 
 /* An error about a datagram that may be ours. */
 static void step_error(struct fuzz *f, struct input *in)
 {
-	struct wire_icmp icmp = {.type = byte(in), .code = byte(in), .mtu = word(in)};
-	struct wire_ipv4 h = {
-		.src = address(in), .dst = address(in), .proto = byte(in), .total_len = word(in),
-		.frag = word(in) & byte(in),
-	};
+	struct wire_icmp icmp = {0};
+	struct wire_ipv4 h = {.ttl = 1};
 	uint8_t b[64];
 
+	icmp.type = byte(in);
+	icmp.code = byte(in);
+	icmp.mtu = word(in);
+	h.src = address(in);
+	h.dst = address(in);
+	h.proto = byte(in);
+	h.total_len = word(in);
+	h.frag = byte(in) & 1;
 	wire_ipv4_write(b, &h);
 	store_be16(b + 20, port(in));
 	store_be16(b + 22, port(in));
@@ -292,6 +307,7 @@ static void start(struct fuzz *f)
 	udp_sock_init(&f->bound, NULL);
 	udp_sock_init(&f->connected, NULL);
 	assert(udp_bind(f->l->udp, &f->bound, &any, 9) == 0);
+	assert(udp_bind(f->l->udp, &f->connected, &any, 8) == 0);
 	assert(udp_connect(f->l->udp, &f->connected, &peer, 7) == 0);
 }
 
