@@ -12,6 +12,8 @@
 
 /* what the layers below may need in front of a payload, TCP included */
 #define HEADER_ROOM 128u
+/* payloads up to this are copied rather than sliced when a segment has several */
+#define COPY_MAX 128u
 
 void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf)
 {
@@ -45,7 +47,7 @@ void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h
 	tcp_snd_set_mss(t, c, h->opts & WIRE_TCP_OPT_MSS ? h->mss : TCP_MSS_DEFAULT);
 	c->snd.wnd = c->snd.wnd_max = h->wnd;	/* never scaled, RFC 7323 §2.2 */
 	c->snd.wl1 = h->seq;
-	c->snd.wl2 = h->ack;
+	c->snd.wl2 = c->iss;
 }
 
 void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c)
@@ -71,12 +73,23 @@ void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t len
 		tcp_conn_ready(t, c, TCP_READY_DRAINED);
 }
 
+/* RFC 9293 §3.10.7.4, fifth, orders segments by SEG.SEQ, then SEG.ACK, because it has put them in
+ * sequence before.  We look at each as it comes: there a retransmission (an old SEQ) may tell a
+ * newer window than a segment that came out of order, and the ACK, which never goes back, says
+ * so. */
+static inline bool newer_window(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	if (s->ack != c->snd.wl2)
+		return seq_gt(s->ack, c->snd.wl2);
+	return seq_ge(s->seq, c->snd.wl1) || s->wnd > c->snd.wnd;
+}
+
 /* RFC 9293 §3.10.7.4, fifth: SND.WND from an acceptable ACK. */
 void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
 	bool was_closed = c->snd.wnd == 0;
 
-	if (!(seq_lt(c->snd.wl1, s->seq) || (c->snd.wl1 == s->seq && seq_le(c->snd.wl2, s->ack))))
+	if (!newer_window(c, s))
 		return;
 	c->snd.wl1 = s->seq;
 	c->snd.wl2 = s->ack;
@@ -244,11 +257,26 @@ static uint64_t payload_sum(const struct tcp_tx *tx)
 	return tx->flags & TX_SUM ? tx->sum : csum_partial(tx->payload, tx->len, 0);
 }
 
+/* Puts an entry's payload behind `head`: a slice of it, or a copy when it is short or when no
+ * descriptor is left: bytes that wait in many pieces must get out with few. */
+static bool attach(struct pkt *head, struct pkt *p)
+{
+	const struct tcp_tx *tx = tcp_tx(p);
+	struct pkt *piece = NULL;
+
+	if (tx->len > COPY_MAX)
+		piece = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
+	if (!piece)
+		return pkt_write(head, tx->payload, tx->len) == 0;
+	pkt_append(head, piece);
+	return true;
+}
+
 /* One entry as one segment, its headers in place where that is possible. */
 static bool emit_entry(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint8_t flags)
 {
 	struct tcp_tx *tx = tcp_tx(p);
-	struct pkt *head, *body;
+	struct pkt *head;
 
 	if (likely(p->refs == 1 && !(p->flags & PKT_BARE))) {
 		p->data = tx->payload;
@@ -259,12 +287,10 @@ static bool emit_entry(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint8_t
 	head = pkt_new(t->core->pool);
 	if (!head)
 		return no_memory(t, c), false;
-	body = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
-	if (!body) {
+	if (!attach(head, p)) {
 		pkt_put(head);
 		return no_memory(t, c), false;
 	}
-	pkt_append(head, body);
 	emit(t, c, head, tx->seq, flags, payload_sum(tx));
 	return true;
 }
@@ -274,7 +300,7 @@ static bool emit_entry(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint8_t
 static uint32_t emit_entries(struct tcp *t, struct tcp_conn *c, struct pkt *first, uint32_t len,
 			     uint8_t flags)
 {
-	struct pkt *head = pkt_new(t->core->pool), *piece;
+	struct pkt *head = pkt_new(t->core->pool);
 	uint64_t sum = 0;
 	uint32_t done = 0;
 
@@ -284,12 +310,10 @@ static uint32_t emit_entries(struct tcp *t, struct tcp_conn *c, struct pkt *firs
 		struct tcp_tx *tx = tcp_tx(p);
 		uint64_t part = payload_sum(tx);
 
-		piece = pkt_slice(p, (uint32_t)(tx->payload - p->data), tx->len);
-		if (!piece)
+		if (!attach(head, p))
 			break;
 		sum = csum_add(sum, done & 1 ? csum_swap(part) : part);
 		done += tx->len;
-		pkt_append(head, piece);
 	}
 	if (unlikely(!done)) {
 		pkt_put(head);
@@ -318,6 +342,14 @@ struct plan {
 	bool fin, send;
 };
 
+/* Is what waits held back by the owner?  A cork holds less than a segment, and only while more
+ * could be written behind it. */
+static inline bool corked(const struct tcp_conn *c)
+{
+	return c->flags & TCPF_CORK && c->snd.end - c->snd.nxt < c->snd.mss &&
+	       tcp_send_room(c) > 0;
+}
+
 /* RFC 9293 §3.8.6.2.1 (silly window), §3.7.4 (Nagle), RFC 5681 (window).  Pure. */
 static struct plan decide(const struct tcp_conn *c)
 {
@@ -326,7 +358,7 @@ static struct plan decide(const struct tcp_conn *c)
 	uint32_t wnd = out < c->snd.wnd ? c->snd.wnd - out : 0,
 		 cwnd = pipe < c->cc.cwnd ? c->cc.cwnd - pipe : 0;
 	struct plan plan = {.len = MIN(MIN(avail, wnd), MIN(cwnd, c->snd.mss))};
-	bool last = plan.len == avail, held = c->flags & TCPF_CORK && !(c->flags & TCPF_FIN_QUEUED);
+	bool last = plan.len == avail;
 
 	if (c->flags & TCPF_FIN_SENT)
 		return (struct plan){0};
@@ -338,10 +370,36 @@ static struct plan decide(const struct tcp_conn *c)
 	else if (plan.len == c->snd.mss)
 		plan.send = true;
 	else if (last)
-		plan.send = !held && (out == 0 || c->flags & TCPF_NODELAY);
+		plan.send = !corked(c) && (out == 0 || c->flags & TCPF_NODELAY);
 	else
 		plan.send = plan.len == wnd && plan.len >= c->snd.wnd_max / 2 && plan.len > 0;
 	return plan;
+}
+
+/* The first `len` bytes of an entry as an entry of their own: a slice, or a copy when no
+ * descriptor is left.  NULL for want of memory. */
+static struct pkt *front_of(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
+{
+	struct tcp_tx *tx = tcp_tx(p);
+	struct pkt *front = pkt_slice(p, (uint32_t)(tx->payload - p->data), len);
+
+	if (!front && len <= PKT_ROOM) {
+		front = pkt_new(t->core->pool);
+		if (front)
+			pkt_write(front, tx->payload, len);
+	}
+	if (!front)
+		return NULL;
+	if (front->flags & PKT_BARE && !(p->flags & PKT_BARE))
+		c->snd.lent += len;	/* counted as bare from now on */
+	if (!(front->flags & PKT_BARE) && p->flags & PKT_BARE)
+		c->snd.lent -= len;
+	*tcp_tx(front) = (struct tcp_tx){
+		.link = p,
+		.payload = front->flags & PKT_BARE ? tx->payload : front->data,
+		.seq = tx->seq,
+		.len = len};
+	return front;
 }
 
 /* Makes an entry boundary `len` bytes behind the head of the unsent queue; false for want of
@@ -359,13 +417,9 @@ static bool split_unsent(struct tcp *t, struct tcp_conn *c, uint32_t len)
 			return true;
 		tx = tcp_tx(p);
 	}
-	front = pkt_slice(p, (uint32_t)(tx->payload - p->data), len);
+	front = front_of(t, c, p, len);
 	if (!front)
 		return no_memory(t, c), false;
-	*tcp_tx(front) = (struct tcp_tx){
-		.link = p, .payload = tx->payload, .seq = tx->seq, .len = len};
-	if (!(p->flags & PKT_BARE))
-		c->snd.lent += len;	/* counted as bare from now on */
 	tx->payload += len;
 	tx->seq += len;
 	tx->len -= len;
@@ -456,7 +510,7 @@ void tcp_output_override(struct tcp *t, struct tcp_conn *c)
 {
 	struct plan plan = {.len = MIN(MIN(c->snd.end - c->snd.nxt, c->snd.wnd), c->snd.mss)};
 
-	if (plan.len && !(c->flags & TCPF_CORK && !(c->flags & TCPF_FIN_QUEUED)))
+	if (plan.len && !corked(c))
 		send_plan(t, c, plan);
 }
 
@@ -553,7 +607,7 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 	if (c->flags & TCPF_ACK_NOW)
 		tcp_output_ack(t, c);
 	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER &&
-	    !(c->flags & TCPF_CORK && c->snd.wnd))
+	    !(corked(c) && c->snd.wnd))
 		tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));	/* persist */
 	if (unlikely(c->loss))
 		tcp_loss_rest(t, c);
