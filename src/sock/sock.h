@@ -228,8 +228,19 @@ static inline void sock_cq_put(struct socks *s, uint64_t user_data, int32_t res,
 /* The answer to a submission that was not parked; there is room, or sock_op_spare() held. */
 void sock_cq_answer(struct socks *s, const struct leat_sqe *sqe, int32_t res);
 
-/* `n` completions were taken: lets the backlog and stalled multishots in. */
-void sock_cq_advance(struct socks *s, uint32_t n);
+/* There is room: first for the backlog, then for stalled multishots. */
+void sock_cq_let_in(struct socks *s);
+
+/* `n` completions were taken. */
+static inline void sock_cq_advance(struct socks *s, uint32_t n)
+{
+	uint32_t waiting = s->cq_tail - s->cq_head;
+
+	s->cq_head += MIN(n, waiting);
+	s->cq_full = s->cq_head + s->cq_mask + 1;
+	if (unlikely(s->backlog || !list_empty(&s->stalled)))
+		sock_cq_let_in(s);
+}
 
 /* ---- the short way */
 

@@ -3,30 +3,47 @@
  * The lower layers only keep lists; this is where they are read. */
 #include "sock/sock_int.h"
 
+/* News of an attempt to connect; true when it stands and more may have happened. */
+static COLD bool connecting_event(struct socks *s, struct sock *k, unsigned bits)
+{
+	if (bits & TCP_READY_CONNECTED) {
+		sock_stream_connected(s, k);
+		return true;
+	}
+	if (bits & TCP_READY_ERROR)
+		sock_stream_connect_failed(s, k);
+	return false;
+}
+
 static void conn_event(struct socks *s, struct tcp_conn *c, unsigned bits)
 {
 	struct sock *k = tcp_owner(c);
 
-	assert(k != NULL && k->kind == SOCK_CONN && k->conn == c);
-	if (unlikely(k->flags & SOCKF_CONNECTING)) {
-		if (bits & TCP_READY_CONNECTED) {
-			sock_stream_connected(s, k);
-		} else if (bits & TCP_READY_ERROR) {
-			sock_stream_connect_failed(s, k);
-			return;
-		} else {
-			return;
-		}
-	}
+	assert(k->conn == c);
+	if (unlikely(k->flags & SOCKF_CONNECTING) && !connecting_event(s, k, bits))
+		return;
 	if (k->rx && bits & (TCP_READY_READABLE | TCP_READY_EOF | TCP_READY_ERROR))
 		sock_stream_rx(s, k, bits);
-	if (k->tx && bits & (TCP_READY_WRITABLE | TCP_READY_ERROR))
+	if (unlikely(k->tx) && bits & (TCP_READY_WRITABLE | TCP_READY_ERROR))
 		sock_stream_tx(s, k);
-	if (k->polls)
+	if (unlikely(k->polls))
 		sock_poll_run(s, k);
 }
 
-static void udp_events(struct socks *s)
+static NOINLINE void listener_events(struct socks *s)
+{
+	struct tcp_listener *l;
+
+	while ((l = tcp_ready_listener(&s->net->tcp))) {
+		struct sock *k = tcp_listener_owner(l);
+
+		sock_listener_rx(s, k);
+		if (k->polls)
+			sock_poll_run(s, k);
+	}
+}
+
+static NOINLINE void udp_events(struct socks *s)
 {
 	struct udp_sock *u;
 	unsigned bits;
@@ -41,7 +58,7 @@ static void udp_events(struct socks *s)
 	}
 }
 
-static void lends_back(struct socks *s)
+static NOINLINE void lends_back(struct socks *s)
 {
 	struct pool *pool = &s->net->pool;
 
@@ -55,23 +72,17 @@ static void lends_back(struct socks *s)
 
 void sock_drain(struct socks *s)
 {
-	struct tcp *t = &s->net->tcp;
-	struct tcp_listener *l;
+	struct net *net = s->net;
 	struct tcp_conn *c;
 	unsigned bits;
 
-	while ((c = tcp_ready_conn(t, &bits)))
+	while (!list_empty(&net->tcp.ready) && (c = tcp_ready_conn(&net->tcp, &bits)))
 		conn_event(s, c, bits);
-	while (unlikely((l = tcp_ready_listener(t)) != NULL)) {
-		struct sock *k = tcp_listener_owner(l);
-
-		sock_listener_rx(s, k);
-		if (k->polls)
-			sock_poll_run(s, k);
-	}
-	if (unlikely(!list_empty(&s->net->udp.ready)))
+	if (unlikely(!list_empty(&net->tcp.ready_listeners)))
+		listener_events(s);
+	if (unlikely(!list_empty(&net->udp.ready)))
 		udp_events(s);
-	if (unlikely(s->net->pool.returned != NULL))
+	if (unlikely(net->pool.returned != NULL))
 		lends_back(s);
 	if (unlikely(!list_empty(&s->stalled)))
 		sock_op_retry_stalled(s);

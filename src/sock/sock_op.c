@@ -293,15 +293,10 @@ void sock_op_retry_stalled(struct socks *s)
 	list_splice_back(&s->stalled, &todo);
 }
 
-void sock_cq_advance(struct socks *s, uint32_t n)
+void sock_cq_let_in(struct socks *s)
 {
-	uint32_t waiting = s->cq_tail - s->cq_head;
-
-	s->cq_head += MIN(n, waiting);
-	s->cq_full = s->cq_head + s->cq_mask + 1;
-	if (unlikely(s->backlog))
-		flush_backlog(s);
-	if (unlikely(!list_empty(&s->stalled)))
+	flush_backlog(s);
+	if (!list_empty(&s->stalled))
 		sock_op_retry_stalled(s);
 }
 

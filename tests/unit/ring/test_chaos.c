@@ -300,6 +300,9 @@ static struct leat_sqe some_sqe(struct chaos *c, unsigned side)
 	case LEAT_OP_SHUTDOWN:
 		sqe.len = below(c, 4);
 		break;
+	case LEAT_OP_CLOSE:
+		sqe.op_flags = below(c, 4) ? 0 : LEAT_CLOSE_RESET;
+		break;
 	case LEAT_OP_POLL_ADD:
 		sqe.op_flags = below(c, 0x20);
 		break;

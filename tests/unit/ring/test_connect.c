@@ -124,7 +124,7 @@ static void sends_and_receives_wait_for_the_connection(void **state)
 	sqe.user_data = 1;
 	duo_submit(d, 0, &sqe);
 	for (uint64_t i = 2; i < 5; i++) {
-		sqe = duo_sqe_send(fd, "abcdef" + i, 1);
+		sqe = duo_sqe_send(fd, &"abcdef"[i], 1);
 		sqe.user_data = i;
 		duo_submit(d, 0, &sqe);
 	}
