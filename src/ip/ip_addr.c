@@ -11,7 +11,7 @@ static bool may_be_ours(uint32_t ip)
 
 int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t if_index)
 {
-	uint32_t v4 = addr_to_v4(addr), mask = ip_mask(prefix);
+	uint32_t v4 = addr_to_v4(addr), mask;
 	struct ip_route route = {.prefix = prefix, .if_index = if_index};
 	unsigned i = ip->addrs_n;
 	int err;
@@ -20,6 +20,7 @@ int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t 
 		return -E_INVAL;
 	if (if_index != IP_IF_LOOP && if_index >= ip->link->devs_n)
 		return -E_INVAL;
+	mask = ip_mask(prefix);
 	for (unsigned k = 0; k < i; k++)
 		if (addr_eq(&ip->addrs[k].addr, addr))
 			return -E_EXIST;

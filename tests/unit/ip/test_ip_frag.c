@@ -5,7 +5,7 @@
 #include "helper/lower.h"
 
 static struct lower *l;
-static uint8_t data[65536];
+static uint8_t data[65536 + 64];
 
 static int setup(void **state)
 {
