@@ -47,7 +47,7 @@ static struct httpd_layout httpd_layout(const struct httpd_config *g)
 
 	at.outs_n = n * HTTPD_OUTS_MAX;
 	at.lends_n = n * 4 + HTTPD_LENDS_MAX;
-	at.holds_n = n * 2 + 2 * HTTPD_HOLD_MAX;
+	at.holds_n = n * 8 + HTTPD_HOLDS_LEAST;
 	at.hash_n = 16;
 	while (at.hash_n < g->files)
 		at.hash_n *= 2;
@@ -138,8 +138,8 @@ static void httpd_accept_on(struct httpd *h)
 		.user_data = httpd_tag(HTTPD_ACCEPT, 0, 0),
 	};
 
-	if (!h->stopping)
-		httpd_step(h, &sqe);
+	if (!h->stopping && !h->accepting)
+		h->accepting = httpd_submit(h, &sqe) == 0;	/* else httpd_run() tries again */
 }
 
 void httpd_tick_on(struct httpd *h)
@@ -268,8 +268,10 @@ static void httpd_on_accept(struct httpd *h, const struct leat_cqe *cqe)
 {
 	if (cqe->res > 0)
 		httpd_accepted(h, cqe->res);
-	if (!(cqe->flags & LEAT_CQE_F_MORE))
-		httpd_accept_on(h);
+	if (cqe->flags & LEAT_CQE_F_MORE)
+		return;
+	h->accepting = false;
+	httpd_accept_on(h);
 }
 
 /* ---- time */
@@ -365,6 +367,10 @@ void httpd_run(struct httpd *h)
 	h->now = h->config.now(h->config.ctx);
 	h->wall_s = h->config.wall_seconds(h->config.ctx);
 	httpd_check_files(h);
+	if (h->listens > 0)
+		httpd_accept_on(h);
+	if (h->conns_used)
+		httpd_tick_on(h);
 	while ((n = leat_cq_peek(h->ring, &cqe))) {
 		n = MIN(n, HTTPD_BATCH);
 		for (unsigned i = 0; i < n; i++)

@@ -31,7 +31,8 @@
 #define HTTPD_OUTS_MAX 3u	/* such buffers a connection may hold */
 #define HTTPD_LENDS_MAX 32u	/* lent pieces of a connection that are not yet acknowledged */
 #define HTTPD_HEAD_SIZE 1024u	/* a response's head and a small page fit in this */
-#define HTTPD_HOLD_MAX 32u /* buffers kept while a connection waits; then it stops to receive */
+#define HTTPD_HOLD_MAX 32u	/* buffers kept of a connection that waits; then it stops */
+#define HTTPD_HOLDS_LEAST 2048u	/* what was on its way by then is kept too: a window of buffers */
 #define HTTPD_TAIL 1024u /* bytes of a guarded file that are held back until the rest is in */
 #define HTTPD_PATH_MAX 1024u	/* bytes of a file's path with its NUL: else 414 */
 #define HTTPD_FIELDS_MAX 320u	/* bytes of a file's own header fields */
@@ -147,7 +148,7 @@ struct httpd {
 	int32_t listener;
 	int listens;		/* see httpd_listens() */
 	struct leat_addr bind;
-	bool stopping, ticking;
+	bool accepting, stopping, ticking;
 
 	/* tables and their free lists */
 	struct httpd_conn *conns;
