@@ -8,6 +8,7 @@
 
 extern const struct bench bench_tcp_pingpong;
 extern const struct bench bench_tcp_bulk;
+extern const struct bench bench_http_get;
 extern const struct bench bench_ring_pingpong;
 extern const struct bench bench_ring_nop;
 extern const struct bench bench_csum_20;
@@ -39,6 +40,7 @@ extern const struct bench bench_http_response;
 const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
 	&bench_tcp_bulk,
+	&bench_http_get,
 	&bench_ring_pingpong,
 	&bench_ring_nop,
 	&bench_csum_20,
