@@ -145,11 +145,11 @@ int ip_output(struct ip *ip, struct ip_path *path, const struct addr *src, const
 	uint8_t *b;
 
 	if (unlikely(!ip_path_fresh(ip, path) || total > path->mtu || !path->neigh ||
-		     path->neigh->state != NEIGH_REACHABLE))
+		     path->neigh->state < NEIGH_REACHABLE))
 		return output_slow(ip, path, src, dst, how, p);
 	b = pkt_push(p, WIRE_IPV4_LEN + LINK_HEADER);
 	header_write(ip, b + LINK_HEADER, src, dst, how, total);
 	ip->out++;
-	link_output_reachable(ip->link, path->neigh, p);
+	link_output_known(ip->link, path->neigh, p);
 	return 0;
 }

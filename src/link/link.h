@@ -22,8 +22,9 @@
 /* packets kept per neighbour while it resolves (RFC 1122 §2.3.2.2: >= 1) */
 #define LINK_NEIGH_QUEUE_MAX 8u
 
+/* From NEIGH_REACHABLE on, packets go straight there. */
 enum link_neigh_state {
-	NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_REACHABLE, NEIGH_STALE, NEIGH_PROBE, NEIGH_FAILED
+	NEIGH_FREE, NEIGH_FAILED, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_PROBE
 };
 
 struct link_neigh {
@@ -132,9 +133,9 @@ static inline void link_enqueue(struct link *l, struct link_dev *d, struct pkt *
 
 #define LINK_HEADER 14u
 
-/* The fast form of link_output() for an entry that is NEIGH_REACHABLE: p->data is at LINK_HEADER
- * bytes in front of the network header, which are filled here. */
-static inline void link_output_reachable(struct link *l, struct link_neigh *to, struct pkt *p TAKES)
+/* The fast form of link_output() for an entry that is NEIGH_REACHABLE or NEIGH_PROBE: p->data is at
+ * LINK_HEADER bytes in front of the network header, which are filled here. */
+static inline void link_output_known(struct link *l, struct link_neigh *to, struct pkt *p TAKES)
 {
 	mem_copy(p->data, to->header, 8);
 	mem_copy(p->data + LINK_HEADER - 8, to->header + LINK_HEADER - 8, 8);

@@ -28,7 +28,7 @@ static inline enum drop judge(struct pkt *p)
 	if (!h.has_csum || p->flags & PKT_CSUM_OK)
 		return DROP_NOT;
 	sum = csum_pseudo(&p->rx.src, &p->rx.dst, WIRE_PROTO_UDP, h.len);
-	if (unlikely(csum_fold(csum_pkt(p, 0, h.len, sum))))
+	if (unlikely(csum_fold(udp_sum(p, sum))))
 		return DROP_UDP_CSUM;
 	return DROP_NOT;
 }

@@ -2,6 +2,7 @@
 #ifndef UDP_UDP_INT_H
 #define UDP_UDP_INT_H
 
+#include "base/csum.h"
 #include "base/err.h"
 #include "udp/udp.h"
 #include "wire/icmp.h"
@@ -30,6 +31,13 @@ int udp_bind_any(struct udp *u, struct udp_sock *s, const struct addr *remote, u
 
 void udp_input(void *udp, struct pkt **p TAKES, unsigned n);
 void udp_icmp_error(void *udp, const struct ip_error *e);
+
+/* The sum over all of a packet, as a rule of one piece. */
+static inline uint64_t udp_sum(const struct pkt *p, uint64_t sum)
+{
+	return likely(!p->frag) ? csum_partial(p->data, p->len, sum) :
+				  csum_pkt(p, 0, p->total, sum);
+}
 
 /* What a queued datagram costs its socket. */
 static inline uint32_t udp_charge(const struct pkt *p)

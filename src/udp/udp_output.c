@@ -39,7 +39,7 @@ static void fill_csum(const struct udp_sock *s, struct pkt *p)
 		csum = csum_fold_raw(sum);
 		p->flags |= PKT_CSUM_TODO;
 	} else {
-		csum = csum_fold(csum_pkt(p, 0, p->total, sum));
+		csum = csum_fold(udp_sum(p, sum));
 		csum = csum ? csum : 0xffff;
 	}
 	mem_copy(p->data + 6, &csum, 2);
