@@ -9,6 +9,9 @@
 extern const struct bench bench_tcp_pingpong;
 extern const struct bench bench_tcp_bulk;
 extern const struct bench bench_http_get;
+extern const struct bench bench_ip_in;
+extern const struct bench bench_ip_out;
+extern const struct bench bench_udp_echo;
 extern const struct bench bench_ring_pingpong;
 extern const struct bench bench_ring_nop;
 extern const struct bench bench_csum_20;
@@ -41,6 +44,9 @@ const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
 	&bench_tcp_bulk,
 	&bench_http_get,
+	&bench_ip_in,
+	&bench_ip_out,
+	&bench_udp_echo,
 	&bench_ring_pingpong,
 	&bench_ring_nop,
 	&bench_csum_20,
