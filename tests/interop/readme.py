@@ -28,7 +28,8 @@ serve) exec bash -ec "$(/usr/bin/make -n "$@" ARGS="--port $README_PORT" | grep 
 esac
 '''
 CC = '''#!/bin/sh
-exec /usr/bin/cc "$@" $README_CFLAGS
+[ -e build/libleat.so ] && exec /usr/bin/cc "$@"
+exec /usr/bin/cc "$@" build/libleat.a -lslirp $README_CFLAGS	# sanitizers: there is no shared library
 '''
 
 
