@@ -155,16 +155,38 @@ uint32_t tcp_challenge_budget(struct tcp *t)
 	return TCP_CHALLENGES_PER_S / 2 + prng_below(&t->core->prng, TCP_CHALLENGES_PER_S / 2 + 1);
 }
 
-void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c)
+bool tcp_challenge_may(struct tcp *t)
 {
 	if (t->core->now >= t->challenge_at) {
 		t->challenge_at = t->core->now + SEC(1);
 		t->challenge_left = tcp_challenge_budget(t);
 	}
 	if (!t->challenge_left)
-		return;
+		return false;
 	t->challenge_left--;
 	t->n.challenge_acks++;
+	return true;
+}
+
+void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c)
+{
+	if (tcp_challenge_may(t))
+		tcp_ack_now(t, c);
+}
+
+/* Acknowledges what is outside of the window.  Bytes and FIN are sent again by a timer; anything
+ * else may itself be such an answer, and two ends that disagree (a half-open connection and a
+ * TIME_WAIT, say) would go on for ever: one in half a second will do. */
+static void answer_outsider(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	uint32_t now = tcp_clock_ms(t);
+	bool known_syn = s->flags & WIRE_TCP_SYN && s->seq == c->rcv.nxt - 1;
+
+	if (!s->len && !(s->flags & WIRE_TCP_FIN) && !known_syn) {
+		if (c->rcv.outsider_ms && now - c->rcv.outsider_ms < TCP_OUTSIDER_MS)
+			return;
+		c->rcv.outsider_ms = MAX(now, 1u);
+	}
 	tcp_ack_now(t, c);
 }
 
@@ -185,7 +207,7 @@ static enum drop check_paws(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s
 		return s->flags & WIRE_TCP_RST ? DROP_NOT : DROP_TCP_NO_TS;
 	if (seq_lt(s->h->ts_val, c->rcv.ts_recent) && !(s->flags & WIRE_TCP_RST) &&
 	    !ts_recent_outdated(t, c)) {
-		tcp_challenge_ack(t, c);
+		answer_outsider(t, c, s);
 		return DROP_TCP_PAWS;
 	}
 	return DROP_NOT;
@@ -255,7 +277,7 @@ static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	if (unlikely(!acceptable(c, s))) {
 		if (s->flags & WIRE_TCP_RST)
 			return DROP_TCP_SEQ;
-		tcp_ack_now(t, c);
+		answer_outsider(t, c, s);
 		if (s->len && seq_le(tcp_seg_end(s), c->rcv.nxt) &&
 		    tcp_synchronized((enum tcp_state)c->state))
 			tcp_reass_duplicate(t, c, s->seq, s->seq + s->len);

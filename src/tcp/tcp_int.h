@@ -145,6 +145,7 @@ struct tcp_conn {
 		uint16_t mss;		/* largest segment seen, for the window rules */
 		uint8_t wscale;
 		uint8_t fin_pad;
+		uint32_t outsider_ms;	/* when such a segment was answered last, 0: never */
 	} rcv;
 	struct {			/* second cache line */
 		uint32_t una, nxt, wnd;
@@ -242,6 +243,7 @@ static inline uint32_t tcp_clock_s(const struct tcp *t)
 #define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
 #define TCP_MSS_DEFAULT 536u		/* RFC 9293 §3.7.1 */
 #define TCP_MSS_MIN 64u			/* a smaller offer is raised to this */
+#define TCP_OUTSIDER_MS 500u		/* between two answers to segments outside of the window */
 #define TCP_CHALLENGES_PER_S 1000u	/* RFC 5961 §7 */
 #define TCP_WSCALE_MAX 14u		/* RFC 7323 §2.3 */
 #define TCP_EPHEMERAL_MIN 32768u
@@ -316,6 +318,7 @@ uint32_t tcp_rcv_window_max(const struct tcp_conn *c);
 uint32_t tcp_rcv_free_space(const struct tcp_conn *c);
 uint32_t tcp_challenge_budget(struct tcp *t);
 void tcp_challenge_ack(struct tcp *t, struct tcp_conn *c);
+bool tcp_challenge_may(struct tcp *t);	/* within the budget of RFC 5961 §7? Counts it */
 
 /* tcp_output.c */
 void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf);

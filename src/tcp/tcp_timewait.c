@@ -176,8 +176,10 @@ enum drop tcp_timewait_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_
 		unlink_entry(t, tw);	/* the peer's FIN again: our ACK was lost; 2 MSL from now */
 		link_entry(t, tw);
 	}
-	if (s->seq != tw->rcv_nxt || s->len || s->flags & (WIRE_TCP_FIN | WIRE_TCP_SYN))
+	if (s->len || s->flags & WIRE_TCP_FIN)
 		answer(t, tw);
+	else if ((s->seq != tw->rcv_nxt || s->flags & WIRE_TCP_SYN) && tcp_challenge_may(t))
+		answer(t, tw);	/* which may be answered: not without bound */
 	return DROP_TCP_TIME_WAIT;
 }
 

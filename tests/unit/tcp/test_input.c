@@ -151,16 +151,36 @@ static void segment_beside_the_window_is_acknowledged_and_dropped(void **state)
 	OUT("A 1(0) 1");
 	DROPPED(DROP_TCP_SEQ, "A 65536(1) 1");
 	OUT("A 1(0) 1");
+	rig_pass(r, MSEC(501));
 	DROPPED(DROP_TCP_SEQ, "A 0(0) 1");		/* just left of it: a keepalive probe */
 	OUT("A 1(0) 1");
 	DROPPED(DROP_TCP_DUP, "A 0(1) 1");
 	OUT("A 1(0) 1");
+	rig_pass(r, MSEC(501));
 	snprintf(text, sizeof(text), "A %d(0) 1", INT32_MIN + 2);
 	DROPPED(DROP_TCP_SEQ, text);
 	OUT("A 1(0) 1");
 	rig_in(r, "A 65535(0) 1");			/* its last place */
 	OUT("");
 	assert_int_equal(rig_ready(r, c), 0);
+}
+
+/* Two ends that disagree would answer each other's answers for ever. */
+static void segments_without_bytes_beside_the_window_are_answered_twice_a_second(void **state)
+{
+	rig_accepted(r, 0);
+	DROPPED(DROP_TCP_SEQ, "A 70000(0) 1");
+	OUT("A 1(0) 1");
+	for (unsigned i = 0; i < 10; i++) {
+		rig_pass(r, MSEC(49));
+		DROPPED(DROP_TCP_SEQ, "A 70000(0) 1");
+		OUT("");
+	}
+	DROPPED(DROP_TCP_SEQ, "A 70000(9) 1");		/* bytes are sent again by a timer */
+	OUT("A 1(0) 1");
+	rig_pass(r, MSEC(11));
+	DROPPED(DROP_TCP_SEQ, "A 70000(0) 1");
+	OUT("A 1(0) 1");
 }
 
 static void what_is_old_in_front_is_cut_and_the_rest_is_taken(void **state)
@@ -718,6 +738,7 @@ int main(void)
 		T(segment_to_a_broadcast_address_is_not_even_reset),
 		T(segment_for_nobody_is_reset_as_the_rfc_spells_it),
 		T(segment_beside_the_window_is_acknowledged_and_dropped),
+		T(segments_without_bytes_beside_the_window_are_answered_twice_a_second),
 		T(what_is_old_in_front_is_cut_and_the_rest_is_taken),
 		T(what_is_beyond_the_window_is_cut_off_behind),
 		T(closed_window_takes_no_byte_but_its_ack),
