@@ -179,7 +179,7 @@ nsec attack_step(void *world)
 	struct world *w = world;
 	const struct seen *s;
 
-	if (world_now(w) >= w->plan.faults_until)
+	if (world_now(w) >= w->plan.faults_until || w->attacks > 500 + 40 * w->plan.flows)
 		return NSEC_NEVER;
 	if (w->memory->n) {
 		s = &w->memory->seen[dice(w, MIN(w->memory->n, SEEN_MAX))];

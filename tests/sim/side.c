@@ -271,9 +271,11 @@ static void step_read(struct side *s)
 		s->read_at = s->awake_at = now + s->plan->sleep_for;
 		return;
 	}
-	n = s->station->mouth->read(s, 1 + dice(s, s->plan->read_max));
-	if (n)
-		s->read_at = later(s, s->plan->read_gap);
+	do {
+		n = s->station->mouth->read(s, 1 + dice(s, s->plan->read_max));
+		if (n)
+			s->read_at = later(s, s->plan->read_gap);
+	} while (n && s->read_at <= now);
 }
 
 static void step_write(struct side *s)
