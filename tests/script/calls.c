@@ -189,6 +189,31 @@ static bool call_write(struct scene *sc, const struct call *c, int64_t *res)
 	return true;
 }
 
+/* send_pieces(FD, ..., BYTES, EACH): queued without a copy, in packets of so many bytes each */
+static bool call_send_pieces(struct scene *sc, const struct call *c, int64_t *res)
+{
+	struct fd *f = fd_of(sc, c);
+	uint8_t bytes[2048];
+	uint32_t each;
+
+	*res = !f ? -E_BADF : f->kind != FD_CONN ? -E_NOTCONN : -E_INVAL;
+	if (!f || f->kind != FD_CONN || c->args_n < 4 || c->args[3].number > (int64_t)sizeof(bytes))
+		return true;
+	each = (uint32_t)c->args[3].number;
+	for (*res = 0; *res < c->args[2].number; *res += each) {
+		struct pkt *p = pkt_new(&sc->host.net.pool);
+
+		for (uint32_t i = 0; i < each; i++)
+			bytes[i] = scene_byte(false, f->written + i);
+		if (!p || pkt_write(p, bytes, each) < 0)
+			break;
+		if (tcp_send(tcp_of(sc), f->conn, p) < 0)
+			break;
+		f->written += each;
+	}
+	return true;
+}
+
 /* Copies out of what the stack hands over; a negative result when the bytes are not the right
  * ones. */
 static int64_t take_bytes(struct scene *sc, struct fd *f, uint32_t want)
@@ -330,7 +355,7 @@ static const struct {
 	{"read", call_read},
 	{"recv", call_read},
 	{"write", call_write},
-	{"send", call_write},
+	{"send", call_write}, {"send_pieces", call_send_pieces},
 	{"shutdown", call_shutdown},
 	{"close", call_close},
 	{"abort", call_close},

@@ -279,6 +279,11 @@ static const struct fact counts[] = {
 	COUNT(dsacks),		   COUNT(losses_full),
 	COUNT(zero_window_probes), COUNT(challenge_acks),   COUNT(out_no_memory),
 	COUNT(timewait_full),
+	COUNT(losses_full),
+	COUNT(dsacks),
+	COUNT(frto_spurious),
+	COUNT(undone),
+	COUNT(tail_loss_probes),
 };
 
 static bool fact_of(const struct fact *facts, unsigned n, const char *name, const void *base,

@@ -199,6 +199,7 @@ static const struct key keys[] = {
 	KEY(sack),
 	KEY(losses_max),
 	KEY(iss_below_wrap),
+	KEY(sack),
 	KEY_OF("frames", config.frames),
 	KEY_OF("bare", config.bare),
 	KEY_OF("mtu", mtu),
