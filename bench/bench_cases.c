@@ -14,6 +14,9 @@ extern const struct bench bench_ip_out;
 extern const struct bench bench_udp_echo;
 extern const struct bench bench_ring_pingpong;
 extern const struct bench bench_ring_nop;
+extern const struct bench bench_httpd_get;
+extern const struct bench bench_httpd_get_64;
+extern const struct bench bench_httpd_get_deep;
 extern const struct bench bench_csum_20;
 extern const struct bench bench_csum_32;
 extern const struct bench bench_csum_64;
@@ -49,6 +52,9 @@ const struct bench *const bench_cases[] = {
 	&bench_udp_echo,
 	&bench_ring_pingpong,
 	&bench_ring_nop,
+	&bench_httpd_get,
+	&bench_httpd_get_64,
+	&bench_httpd_get_deep,
 	&bench_csum_20,
 	&bench_csum_32,
 	&bench_csum_64,

@@ -83,6 +83,7 @@ static void httpd_body_end(struct httpd *h, struct httpd_conn *c)
 	p.content_length = u->len;
 	p.content_type = HTTP_SLICE("application/octet-stream");
 	httpd_reply_head(h, c, &p);
+	httpd_access(h, c, "POST", HTTP_SLICE("/echo"), p.status, u->len);
 	u->memory = 0;		/* the lend's now */
 	if (u->len)
 		httpd_lend_bytes(h, c, u->data, u->len, NULL, memory);

@@ -31,6 +31,7 @@
 #define HTTPD_OUTS_MAX 3u	/* such buffers a connection may hold */
 #define HTTPD_LENDS_MAX 32u	/* lent pieces of a connection that are not yet acknowledged */
 #define HTTPD_HEAD_SIZE 1024u	/* a response's head and a small page fit in this */
+#define HTTPD_COPY_MAX 1024u	/* bytes of a body that goes with its head: docs/adr/0015 */
 #define HTTPD_HOLD_MAX 32u	/* buffers kept of a connection that waits; then it stops */
 #define HTTPD_HOLDS_LEAST 2048u	/* what was on its way by then is kept too: a window of buffers */
 #define HTTPD_TAIL 1024u /* bytes of a guarded file that are held back until the rest is in */
@@ -243,6 +244,8 @@ void httpd_upload_memory_free(struct httpd *h, uint32_t memory);
 
 /* httpd_reply.c: all of them leave the connection in the state in which it goes on. */
 void httpd_reply(struct httpd *h, struct httpd_conn *c, const struct http_request *r);
+void httpd_access(struct httpd *h, struct httpd_conn *c, const char *method,
+		  struct http_slice target, unsigned status, uint64_t bytes);
 void httpd_reply_error(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
 		       unsigned status, const char *why);
 void httpd_reply_head(struct httpd *h, struct httpd_conn *c, const struct http_response *p);
@@ -251,8 +254,6 @@ void httpd_reply_allow(struct httpd *h, struct httpd_conn *c, const struct http_
 void httpd_reply_text(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
 		      struct http_slice type, struct http_slice text);
 void httpd_reply_refused(struct httpd *h, struct httpd_conn *c, enum http_error error);
-void httpd_access(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
-		  unsigned status, uint64_t bytes);
 
 /* httpd_demo.c: true when the path is a handler's, and answered. */
 bool httpd_demo(struct httpd *h, struct httpd_conn *c, const struct http_request *r,

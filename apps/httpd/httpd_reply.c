@@ -9,28 +9,39 @@
 
 /* ---- the pieces of a response */
 
-void httpd_access(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
-		  unsigned status, uint64_t bytes)
+static COLD void httpd_access_tell(struct httpd *h, struct httpd_conn *c, const char *method,
+				   struct http_slice target, unsigned status, uint64_t bytes)
 {
 	struct leat_conn_info info = { 0 };
-	struct http_slice target = { (const uint8_t *)"-", 1 };
-	const char *method = "-";
 	struct addr from;
 	char line[256];
 
-	h->n.status[status / 100]++;
-	if (!h->config.access)
-		return;
 	leat_conn_info(h->ring, c->fd, &info);
 	mem_copy(from.b, info.remote.ip, sizeof(from.b));
-	if (r && r->target.len) {
-		target = http_request_slice(r, r->target);
-		method = http_method_name(r->method);
-	}
 	fmt(line, sizeof(line), "%pI:%u %s %.*s %u %llu", &from, info.remote.port, method,
 	    (int)MIN(target.n, (size_t)128), (const char *)target.p, status,
 	    (unsigned long long)bytes);
 	h->config.access(h->config.ctx, line);
+}
+
+/* Counts a response, and tells of it. */
+void httpd_access(struct httpd *h, struct httpd_conn *c, const char *method,
+		  struct http_slice target, unsigned status, uint64_t bytes)
+{
+	h->n.status[status / 100]++;
+	if (unlikely(h->config.access != NULL))
+		httpd_access_tell(h, c, method, target, status, bytes);
+}
+
+/* The same of a response to `r`, or to what was no request (NULL). */
+static void httpd_access_of(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
+			    unsigned status, uint64_t bytes)
+{
+	if (r)
+		httpd_access(h, c, http_method_name(r->method), http_request_slice(r, r->target),
+			     status, bytes);
+	else
+		httpd_access(h, c, "-", HTTP_SLICE("-"), status, bytes);
 }
 
 /* The head, into the connection's buffer. */
@@ -90,7 +101,7 @@ static void httpd_reply_page(struct httpd *h, struct httpd_conn *c, const struct
 	http_response_page(&out, p, why, r && r->method == HTTP_HEAD);
 	assert(!out.failed);
 	httpd_out_add(h, (uint32_t)out.len);
-	httpd_access(h, c, r, p->status, p->content_length);
+	httpd_access_of(h, c, r, p->status, p->content_length);
 	httpd_reply_over(h, c, r, p->close);
 }
 
@@ -124,7 +135,7 @@ void httpd_reply_allow(struct httpd *h, struct httpd_conn *c, const struct http_
 	}
 	p.close |= httpd_must_close(h, c, r);
 	httpd_reply_head(h, c, &p);
-	httpd_access(h, c, r, p.status, 0);
+	httpd_access_of(h, c, r, p.status, 0);
 	httpd_reply_over(h, c, r, p.close);
 }
 
@@ -146,7 +157,7 @@ void httpd_reply_text(struct httpd *h, struct httpd_conn *c, const struct http_r
 		mem_copy(to, text.p, text.n);
 		httpd_out_add(h, (uint32_t)text.n);
 	}
-	httpd_access(h, c, r, 200, text.n);
+	httpd_access_of(h, c, r, 200, text.n);
 	httpd_reply_over(h, c, r, p.close);
 }
 
@@ -155,6 +166,21 @@ void httpd_reply_text(struct httpd *h, struct httpd_conn *c, const struct http_r
 static struct http_slice httpd_file_etag(const struct httpd_file *f)
 {
 	return (struct http_slice){ f->etag, f->etag_len };
+}
+
+/* The body of a file that is held in memory; its reference is taken over. */
+static void httpd_reply_body(struct httpd *h, struct httpd_conn *c, struct httpd_file *f)
+{
+	uint32_t n = (uint32_t)f->blob.size;
+	uint8_t *to = n <= HTTPD_COPY_MAX ? httpd_out_room(h, c, n) : NULL;
+
+	if (!to) {
+		httpd_lend_bytes(h, c, f->blob.data, n, f, 0);
+		return;
+	}
+	mem_copy(to, f->blob.data, n);
+	httpd_out_add(h, n);
+	httpd_cache_put(h, f);
 }
 
 /* The file's reference is taken over. */
@@ -177,13 +203,13 @@ static void httpd_reply_file(struct httpd *h, struct httpd_conn *c, const struct
 	p.content_length = f->blob.size;
 	p.extra = (struct http_slice){ f->fields, status ? f->validators_len : f->fields_len };
 	httpd_reply_head(h, c, &p);
-	httpd_access(h, c, r, p.status, body ? f->blob.size : 0);
+	httpd_access_of(h, c, r, p.status, body ? f->blob.size : 0);
 	if (!body)
 		httpd_cache_put(h, f);
 	else if (f->blob.guarded)
 		httpd_send_file(h, c, f);
 	else
-		httpd_lend_bytes(h, c, f->blob.data, (uint32_t)f->blob.size, f, 0);
+		httpd_reply_body(h, c, f);
 	httpd_reply_over(h, c, r, p.close);
 }
 

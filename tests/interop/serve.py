@@ -530,6 +530,7 @@ def a_file_that_shrinks_ends_its_connection_and_not_the_server():
         for what, to in (('to nothing', 0), ('to half', len(text) // 2), ('by a byte', len(text) - 1),
                          ('by a page', len(text) - 4096), ('to a bit more than what was read', 600000)):
             f.write_bytes(text)
+            time.sleep(0.02)    # a file is believed to be the same for 10 ms
             n, promised, _ = half_read(s, '/shrinks.bin', lambda: os.truncate(f, to))
             check(promised == len(text) and n < promised, f'cut {what}: {n} of {promised} came')
             s.alive()
@@ -550,6 +551,7 @@ def a_file_that_is_written_anew_in_place_is_not_passed_off_as_one():
     with Server(dir=SITE) as s:
         for change in (anew, other):
             f.write_bytes(text)
+            time.sleep(0.02)
             n, promised, _ = half_read(s, '/anew.bin', change)
             check(n < promised, f'{change.__name__}: all {n} bytes came')
             s.alive()
@@ -568,6 +570,7 @@ def a_file_that_is_removed_replaced_or_appended_to_is_finished():
     with Server(dir=SITE) as s:
         for change in (f.unlink, replaced, appended):
             f.write_bytes(text)
+            time.sleep(0.02)
             n, promised, h = half_read(s, '/goes.bin', change)
             check(n == promised and h == right, f'{change}: {n} of {promised}')
         open_files = os.listdir(f'/proc/{s.p.pid}/fd')

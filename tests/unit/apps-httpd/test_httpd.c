@@ -64,6 +64,23 @@ static void bodies_are_lent_and_the_file_stays_open_until_they_are_back(void **s
 	door_free(d);
 }
 
+static void a_small_body_goes_with_its_head(void **state)
+{
+	struct door *d = door_new(NULL);
+	struct door_file *f = door_add(d, "a", 1024);
+	int fd = door_client(d);
+	unsigned before = d->ring.submissions;
+	const char *p;
+
+	door_says(d, fd, GET("/a") GET("/a"));
+	assert_int_equal(d->ring.submissions - before, 1);
+	p = door_hears(d, fd);
+	assert_memory_equal(body_of(p), f->data, 1024);
+	assert_memory_equal(body_of(body_of(p) + 1024), f->data, 1024);
+	assert_int_equal(httpd_counters(d->h)->lent_bytes, 0);
+	door_free(d);
+}
+
 static void files_are_opened_once_and_asked_about_now_and_then(void **state)
 {
 	struct door *d = door_new(NULL);
@@ -88,11 +105,10 @@ static void files_are_opened_once_and_asked_about_now_and_then(void **state)
 static void small_cache(struct httpd_config *config)
 {
 	config->files = 2;
-	config->file_bytes = 25;
+	config->file_bytes = 5000;
 }
 
-/* Two slots and 25 bytes for files of 10: the third and the one that is too much go, not what is
- * lent. */
+/* Two slots and 5000 bytes for files of 2000: what must go goes, but not what is lent. */
 static void the_cache_stays_within_its_bounds(void **state)
 {
 	static const char *const names[] = { "a", "b", "c", "d" };
@@ -101,8 +117,8 @@ static void the_cache_stays_within_its_bounds(void **state)
 	int fd, open = 0;
 
 	for (int i = 0; i < 4; i++)
-		door_add(d, names[i], 10);
-	door_add(d, "long", 30);
+		door_add(d, names[i], 2000);
+	door_add(d, "long", 6000);
 	fd = door_client(d);
 	for (int i = 0; i < 8; i++) {
 		char text[64];
@@ -121,7 +137,7 @@ static void the_cache_stays_within_its_bounds(void **state)
 	door_says(d, fd, GET("/a") GET("/b") GET("/c"));	/* two are lent: no slot */
 	heard = door_hears(d, fd);
 	expect_status(heard, 200);
-	assert_non_null(strstr(heard, "HTTP/1.1 503 "));
+	assert_non_null(memmem(heard, 6000, "HTTP/1.1 503 ", 13));
 	door_free(d);
 }
 
@@ -367,7 +383,7 @@ static void lent_bytes_are_waited_for_before_the_close(void **state)
 	struct door *d = door_new(NULL);
 	int fd = door_client(d);
 
-	door_add(d, "a", 300);
+	door_add(d, "a", 2000);
 	door_says(d, fd, "GET /a HTTP/1.0\r\n\r\n");
 	door_hangs_up(d, fd);
 	assert_true(door_of(d, fd)->connected);
@@ -436,7 +452,7 @@ static void a_send_that_fails_or_falls_short_ends_the_connection(void **state)
 		struct door_client *c = door_of(d, fd);
 		unsigned i = k & 1;	/* the head, the body */
 
-		door_add(d, "a", 300);
+		door_add(d, "a", 2000);
 		c->room = 0;
 		door_says(d, fd, GET("/a"));
 		assert_int_equal(c->ops_n, 2);
@@ -632,7 +648,7 @@ static void any_refused_submission_costs_a_connection_at_most(void **state)
 			struct door *d = door_new(NULL);
 			int fd;
 
-			door_add(d, "a", 300);
+			door_add(d, "a", 2000);
 			door_add(d, "big", 30000)->guarded = true;
 			d->ring.fail_at = at;
 			d->ring.fail_n = n;
@@ -787,6 +803,11 @@ static void each_request_is_told_to_who_wants_to_know(void **state)
 	door_says(d, fd, GET("/probe"));
 	door_says(d, fd, "HEAD /none HTTP/1.1\r\nHost: a\r\n\r\n");
 	door_says(d, fd, "\x01\r\n\r\n");
+	door_says(d, door_client(d),
+		  "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+	assert_non_null(strstr(d->log, "POST /echo 200 2\n"));
+	assert_int_equal(httpd_counters(d->h)->status[2], 2);
+	assert_int_equal(httpd_counters(d->h)->status[4], 2);
 	assert_non_null(strstr(d->log, "GET /probe 200 3\n"));
 	assert_non_null(strstr(d->log, "HEAD /none 404 "));
 	assert_non_null(strstr(d->log, " - - 400 "));
@@ -798,6 +819,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_answered_and_its_buffer_is_back_at_once),
 		cmocka_unit_test(bodies_are_lent_and_the_file_stays_open_until_they_are_back),
+		cmocka_unit_test(a_small_body_goes_with_its_head),
 		cmocka_unit_test(files_are_opened_once_and_asked_about_now_and_then),
 		cmocka_unit_test(the_cache_stays_within_its_bounds),
 		cmocka_unit_test(the_end_of_a_guarded_file_waits_for_all_the_rest),
