@@ -31,7 +31,7 @@
 #define HTTPD_OUTS_MAX 3u	/* such buffers a connection may hold */
 #define HTTPD_LENDS_MAX 32u	/* lent pieces of a connection that are not yet acknowledged */
 #define HTTPD_HEAD_SIZE 1024u	/* a response's head and a small page fit in this */
-#define HTTPD_COPY_MAX 1024u	/* bytes of a body that goes with its head: docs/adr/0015 */
+#define HTTPD_COPY_MAX 1024u	/* bodies that go with their head: docs/adr/0015-small-bodies.md */
 #define HTTPD_HOLD_MAX 32u	/* buffers kept of a connection that waits; then it stops */
 #define HTTPD_HOLDS_LEAST 2048u	/* what was on its way by then is kept too: a window of buffers */
 #define HTTPD_TAIL 1024u /* bytes of a guarded file that are held back until the rest is in */
