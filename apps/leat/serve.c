@@ -35,7 +35,7 @@ struct serve {
 	struct files files;
 	struct httpd *httpd;
 	size_t httpd_bytes;
-	uint64_t retransmissions, open;
+	uint64_t retransmissions, open, sent;
 };
 
 static struct leat_ring *serve_ring;	/* for the signal handler */
@@ -290,6 +290,8 @@ static void serve_look(void *ctx, const char *group, const char *name, const cha
 	(void)what;
 	if (!strcmp(group, "tcp") && !strcmp(name, "retrans_segs"))
 		s->retransmissions = value;
+	if (!strcmp(group, "tcp") && !strcmp(name, "out_bytes"))
+		s->sent = value;
 	if (!strcmp(group, "tcp") && !strcmp(name, "open"))
 		s->open = value;
 }
@@ -319,7 +321,7 @@ static void serve_summary(struct serve *s)
 	printf("leat: %llu connections (at most %llu at once), %llu requests, %s sent, "
 	       "%llu segments sent again\n", (unsigned long long)n->conns,
 	       (unsigned long long)n->conns_most, (unsigned long long)n->requests,
-	       serve_bytes(n->out_bytes, bytes, sizeof(bytes)),
+	       serve_bytes(s->sent, bytes, sizeof(bytes)),
 	       (unsigned long long)s->retransmissions);
 	for (enum http_error e = 0; e < HTTP_ERROR_N; e++)
 		if (n->refused[e])
@@ -373,11 +375,14 @@ static void serve_on_signal(int sig)
 
 static void serve_run(struct serve *s)
 {
-	struct sigaction act = { .sa_handler = serve_on_signal };
+	struct sigaction act = { .sa_handler = serve_on_signal }, hup;
 
 	serve_ring = s->ring;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, NULL, &hup);
+	if (hup.sa_handler != SIG_IGN)		/* nohup(1) */
+		sigaction(SIGHUP, &act, NULL);
 	while (!serve_signals) {
 		leat_wait(s->ring, LEAT_FOREVER);
 		httpd_run(s->httpd);
@@ -392,6 +397,7 @@ static int serve_end(struct serve *s, int status)
 
 	sigaction(SIGINT, &ignore, NULL);	/* the ring that they would wake is about to go */
 	sigaction(SIGTERM, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
 	if (s->ring)
 		leaked = leat_ring_close(s->ring);
 	if (s->httpd) {

