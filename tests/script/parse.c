@@ -660,7 +660,6 @@ bool script_parse(struct script *s, const char *path, const char *text)
 	memset(s, 0, sizeof(*s));
 	s->path = path;
 	host_config(&s->config, 1);
-	s->config.tcp.sack = false;	/* a script that wants it says so */
 	s->mtu = 1500;
 	s->tolerance = MSEC(1);
 	s->events = calloc(SCRIPT_EVENTS_MAX, sizeof(*s->events));

@@ -304,6 +304,15 @@ static void listeners_close(struct world *w)
 	}
 }
 
+/* Flows that a closing listener may have reset before anybody accepted them: nobody may ever
+ * hear. */
+static void flows_may_be_lost(struct world *w)
+{
+	for (unsigned i = w->first_open; i < w->flows_begun; i++)
+		if (w->flow[i].side[1].state == SIDE_IDLE && !w->flow[i].cut_at)
+			w->flow[i].cut_at = world_now(w) + SEC(60);
+}
+
 static nsec director_run(void *ctx)
 {
 	struct world *w = ctx;
@@ -311,6 +320,7 @@ static nsec director_run(void *ctx)
 
 	if (w->plan.listeners_close && w->plan.listeners_close <= now) {
 		listeners_close(w);
+		flows_may_be_lost(w);
 		w->plan.listeners_close = NSEC_NEVER;	/* it has happened */
 	} else if (w->plan.listeners_close && w->plan.listeners_close != NSEC_NEVER) {
 		next = MIN(next, w->plan.listeners_close);
