@@ -222,6 +222,11 @@ def tidy_cheats(s):
             ('no newline at the end', add('int x;'), 'exactly one newline'),
             ('a mark of unfinished work', add('/* TO' 'DO: finish */\n'), 'finish it'),
             ('a clause in a form of its own', add('/* rfc.  RFC-793 */\n'), 'write "RFC 793 §x.y"'),
+            ('a reason to drop that nobody gives', {'src/base/drop.h': lambda text: text.replace(
+                '\tX(TCP_CSUM,', '\tX(TCP_CHEAT, "cheat") \\\n\tX(TCP_CSUM,')}, 'DROP_TCP_CHEAT is never given'),
+            ('a reason to drop that no test provokes', {'src/base/drop.h': lambda text: text.replace(
+                '\tX(TCP_CSUM,', '\tX(TCP_CHEAT, "cheat") \\\n\tX(TCP_CSUM,'), **add('int x = DROP_TCP_CHEAT;\n')},
+             'DROP_TCP_CHEAT is provoked by no test'),
             ('a section in words', add('/* RFC 793 section 3.1 */\n'), 'write "RFC 793 §x.y"'),
     ):
         s.caught(what, files, s.tidy, [], says)
