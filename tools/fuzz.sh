@@ -7,10 +7,10 @@ set -eu
 cd "$(dirname "$0")/.."
 export BUILD=build-fuzz CC=clang
 export MESON_ARGS="-Dfuzz=true -Db_sanitize=address,undefined"
-PARTS="build fuzz" tools/build.sh
-cd build-fuzz
-fuzzers=${FUZZERS:-$(cd tests && ls | grep -x 'fuzz_[a-z0-9_]*' || true)}
+fuzzers=${FUZZERS:-$(cd tests/fuzz && ls fuzz_*.c 2>/dev/null | sed 's/\.c$//')}
 [ -n "$fuzzers" ] || { echo "fuzz: no tests/fuzz/fuzz_*.c"; exit 1; }
+PARTS="build fuzz" tools/build.sh $(printf 'tests/%s ' $fuzzers)
+cd build-fuzz
 each=${SECONDS_EACH:-$(( (60 * $(nproc) + $(wc -w <<<"$fuzzers") - 1) / $(wc -w <<<"$fuzzers") ))}
 mkdir -p found
 run() {
