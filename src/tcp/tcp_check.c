@@ -81,15 +81,17 @@ void tcp_conn_check(const struct tcp *t, const struct tcp_conn *c)
 
 void tcp_check(const struct tcp *t)
 {
-	uint32_t used = 0;
+	uint32_t used = 0, losses = 0;
 
 	for (uint32_t i = 0; i < t->config.conns_max; i++) {
 		if (!(t->conns[i].flags & TCPF_USED))
 			continue;
 		used++;
+		losses += !!t->conns[i].loss;
 		tcp_conn_check(t, &t->conns[i]);
 	}
 	assert(used == t->conns_used);
+	assert(losses == t->losses_used);
 	tcp_timewait_check(t);
 	table_check(&t->table);
 }

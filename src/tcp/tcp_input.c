@@ -372,6 +372,8 @@ static void take_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	tcp_snd_window(t, c, s);
 	if (again)
 		tcp_rtx_dupack(t, c);
+	if (unlikely(c->loss))
+		tcp_loss_rest(t, c);
 }
 
 /* What the ACK of our FIN changes. False: the connection is over. */
@@ -463,6 +465,7 @@ static enum drop take_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 		enum drop why = tcp_reass_insert(t, c, s);
 
 		tcp_output_ack(t, c);	/* RFC 5681 §4.2: one duplicate ACK for each, at once */
+		tcp_loss_rest(t, c);
 		return why;
 	}
 	if (s->len) {

@@ -235,7 +235,8 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 static void no_memory(struct tcp *t, struct tcp_conn *c)
 {
 	t->n.out_no_memory++;
-	if (c->timer.rtx_at == NSEC_NEVER)
+	/* what is outstanding has a timer, or is just about to get one */
+	if (c->timer.rtx_at == NSEC_NEVER && c->snd.una == c->snd.nxt)
 		tcp_timer_rtx(t, c, t->core->now + MSEC(10));
 }
 
@@ -574,12 +575,16 @@ static void restart_after_idle(struct tcp *t, struct tcp_conn *c)
 		c->cc.ops->on_idle(&c->cc, idle, rto);
 }
 
-/* RFC 5682 §2.1 step 2: two new segments instead of what seems lost; the next ACK tells. */
-static void frto_new(struct tcp *t, struct tcp_conn *c)
+/* RFC 5682 §2.1 step 2: two new segments instead of what seems lost; the next ACK tells.  False
+ * when none could be sent: then there is nothing to learn. */
+static bool frto_new(struct tcp *t, struct tcp_conn *c)
 {
-	tcp_undo_frto(c, 3);
-	for (unsigned i = 0; i < 2 && tcp_output_new(t, c); i++)
-		;
+	unsigned n = 0;
+
+	while (n < 2 && tcp_output_new(t, c))
+		n++;
+	tcp_undo_frto(c, n ? 3 : 0);
+	return n;
 }
 
 static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
@@ -609,9 +614,7 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 	}
 	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
 		restart_after_idle(t, c);
-	if (unlikely(c->loss && c->loss->undo.frto == 2))
-		frto_new(t, c);
-	else
+	if (!unlikely(c->loss && c->loss->undo.frto == 2) || !frto_new(t, c))
 		send_what_may_go(t, c);
 	if (c->flags & TCPF_ACK_NOW)
 		tcp_output_ack(t, c);

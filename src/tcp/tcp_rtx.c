@@ -28,6 +28,7 @@ uint32_t tcp_rtx_pipe(const struct tcp_conn *c)
 	uint32_t out = c->snd.nxt - c->snd.una;
 	uint32_t gone = c->rtx.lost_bytes + c->rtx.dup_bytes + tcp_sack_bytes(c);
 
+	out -= out && c->flags & TCPF_FIN_SENT;		/* a FIN takes no room */
 	return gone < out ? out - gone : 0;
 }
 
@@ -300,7 +301,7 @@ static void partial_ack(struct tcp_conn *c, uint32_t acked)
 {
 	uint32_t deflate = acked > c->snd.mss ? acked - c->snd.mss : 0;
 
-	if (c->flags & TCPF_SACK)
+	if (c->flags & TCPF_SACK && c->loss)
 		return;
 	c->rtx.dup_bytes -= MIN(c->rtx.dup_bytes, deflate);
 	if (c->flags & TCPF_RECOVERY)
@@ -309,10 +310,8 @@ static void partial_ack(struct tcp_conn *c, uint32_t acked)
 
 /* An ACK that advanced while something was missing. */
 static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s,
-				   const struct cc_ack *ack, bool original)
+				   const struct cc_ack *ack, uint32_t delivered, bool original)
 {
-	uint32_t sacked = c->loss ? c->loss->sack.delivered : 0;
-
 	tcp_tlp_acked(t, c, s, false);
 	if (c->flags & (TCPF_RECOVERY | TCPF_LOSS) && !tcp_undo_acked(t, c, s, original)) {
 		if (seq_ge(s->ack, c->rtx.recover))
@@ -323,7 +322,7 @@ static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const stru
 	if (c->flags & TCPF_SACK)
 		tcp_rack_detect_loss(t, c);
 	if (c->flags & TCPF_RECOVERY && c->flags & TCPF_SACK && c->loss)
-		tcp_prr_acked(c, ack->acked + sacked, true);
+		tcp_prr_acked(c, delivered, true);
 }
 
 /* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
@@ -332,6 +331,8 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 	struct cc_ack ack = {.now = t->core->now, .acked = s->ack - c->snd.una,
 			     .inflight = c->snd.nxt - c->snd.una};
 	bool original;
+	/* RFC 6937 §2: what arrived that was not known to have arrived */
+	uint32_t sacked = tcp_sack_bytes(c), news = sacked ? c->loss->sack.delivered : 0;
 	uint32_t lent = free_acked(t, c, s, &ack.rtt, &original);
 
 	ack.app_limited = ack.inflight + c->snd.mss <= c->cc.cwnd / 2 + c->cc.cwnd / 4;
@@ -345,14 +346,15 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 		/* RFC 6298 §5: Karn keeps the backed-off RTO until a sample is sure */
 		c->rtx.backoff = 0;
 	}
-	if (unlikely(c->loss || c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
-		acked_in_loss(t, c, s, &ack, original);
-	} else {
+	if (!(c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
 		c->rtx.dup_bytes = 0;
 		/* kept close behind, for comparisons on the circle */
 		if (seq_gt(s->ack, c->rtx.recover))
 			c->rtx.recover = s->ack - 1;
 	}
+	if (unlikely(c->loss || c->flags & (TCPF_RECOVERY | TCPF_LOSS)))
+		acked_in_loss(t, c, s, &ack, ack.acked + news - (sacked - tcp_sack_bytes(c)),
+			      original);
 	ack.in_recovery = c->flags & TCPF_RECOVERY;
 	c->cc.ops->on_ack(&c->cc, &ack);
 	if (c->snd.una == c->snd.nxt)
@@ -510,7 +512,7 @@ void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c)
 			tcp_tlp_send(t, c);
 		else
 			tcp_rack_detect_loss(t, c);
-		if (c->timer.rtx_at == NSEC_NEVER)
+		if (!(c->flags & TCPF_REO))
 			rto_on(t, c);
 		tcp_want_output(t, c);
 		return;

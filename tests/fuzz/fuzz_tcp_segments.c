@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
+#include "fuzz/fail.h"
 #include "helper/host.h"
 #include "helper/seg.h"
 
@@ -31,9 +31,9 @@ struct peer {
 	uint32_t nxt, una;		/* of the stack's numbers */
 	uint32_t rcv;			/* what it waits for */
 	uint32_t isn, wnd;
-	uint16_t lport;
+	uint16_t lport, isn_port;
 	uint32_t ts_val, ts_ecr;
-	bool known, ts;
+	bool ts;
 };
 
 struct fuzz {
@@ -53,7 +53,7 @@ struct fuzz {
 	struct pkt *taken;		/* frames that we keep from the stack */
 };
 
-static uint8_t lent_bytes[65536];
+static uint8_t lent_bytes[65536 + 32768];
 
 static uint8_t byte_at(uint64_t at)
 {
@@ -88,7 +88,7 @@ static void listen_to(struct fuzz *f, const struct seg *s)
 	p->lport = s->sport;
 	if (s->flags & SEG_SYN) {
 		p->isn = s->seq;
-		p->known = true;
+		p->isn_port = s->sport;
 	}
 	if (s->opts & SEG_OPT_TS) {
 		p->ts_ecr = s->ts_val;
@@ -98,7 +98,7 @@ static void listen_to(struct fuzz *f, const struct seg *s)
 		p->rcv = s->ack;
 		p->wnd = s->win;
 	}
-	if (p->known)
+	if (p->isn_port == s->sport)
 		for (uint32_t i = 0; i < s->len; i++)
 			assert(s->payload[i] == byte_at(s->seq - p->isn - 1 + i));
 	if (!(s->flags & SEG_RST))
@@ -394,9 +394,9 @@ static void user_writes(struct fuzz *f, struct input *in, uint8_t i)
 		f->written[i] += done > 0 ? (unsigned)done : 0;
 		return;
 	}
-	/* Lent memory lives until it comes back: 256 places in the function repeat every 64 KiB. */
+	/* Lent memory lives until it comes back; byte_at() repeats every 64 KiB. */
 	p = pkt_lent(&f->host.net.pool, &f->lends[lend % LENDS],
-		     lent_bytes + f->written[i] % 32768, n % 32768);
+		     lent_bytes + f->written[i] % 65536, n % 32768);
 	if (p && tcp_send(t, f->conns[i], p) == 0)
 		f->written[i] += n % 32768;
 }
@@ -531,7 +531,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {.at = data, .end = data + size};
 	bool rest;
 
-	for (uint32_t i = 0; !lent_bytes[1] && i < sizeof(lent_bytes); i++)
+	for (uint32_t i = 0; i < sizeof(lent_bytes); i++)
 		lent_bytes[i] = byte_at(i);
 	start(&f, byte(&in));
 	for (unsigned i = 0; i < STEPS_MAX && in.at < in.end; i++)

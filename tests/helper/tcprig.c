@@ -87,6 +87,21 @@ static uint8_t flag_of(char letter)
 	return (uint8_t)(1u << (at - letters));
 }
 
+static void get_sack(struct seg *s, const struct rig_peer *p, const char *at)
+{
+	char *end;
+
+	if (!at)
+		return;
+	s->opts |= SEG_OPT_SACK;
+	for (at += 6; *at; at = end + (*end == ' ')) {
+		assert(s->sack_n < SEG_SACKS_MAX);
+		s->sack[s->sack_n].left = p->local_isn + (uint32_t)strtol(at, &end, 10);
+		assert(*end == '-');
+		s->sack[s->sack_n++].right = p->local_isn + (uint32_t)strtol(end + 1, &end, 10);
+	}
+}
+
 struct seg rig_seg(struct rig *r, const char *text)
 {
 	static uint8_t bytes[SEG_FRAME_MAX];
@@ -104,16 +119,17 @@ struct seg rig_seg(struct rig *r, const char *text)
 	n = strtol(at + 1, &at, 10);
 	assert(*at == ')');
 	at++;
-	if (*at == ' ' && at[1] != 'w')
+	if (*at == ' ' && at[1] != 'w' && at[1] != 's')
 		ack = strtol(at, &at, 10);
 	if (sscanf(at, " win %ld", &win) == 1)
 		p->win = (uint16_t)win;
+	get_sack(&s, p, strstr(at, " sack "));
 	s.seq = p->isn + (uint32_t)seq;
 	s.len = (uint32_t)n;
 	s.win = p->win;
 	if (s.flags & SEG_ACK)
 		s.ack = p->local_isn + (uint32_t)ack;
-	s.opts = s.flags & SEG_SYN ? p->opts : p->opts & SEG_OPT_TS;
+	s.opts |= s.flags & SEG_SYN ? p->opts : p->opts & SEG_OPT_TS;
 	s.mss = p->mss;
 	s.wscale = p->wscale;
 	if (!p->ts_stopped)
@@ -143,7 +159,11 @@ static void describe(struct rig *r, const struct rig_peer *p)
 	at = p == r->peer ? 0 : snprintf(r->text, sizeof(r->text), "%u: ", p->port - RIG_PEER_PORT);
 	at += snprintf(r->text + at, sizeof(r->text) - (size_t)at, "%s %d(%u)", flags, seq, s->len);
 	if (s->flags & SEG_ACK)
-		snprintf(r->text + at, sizeof(r->text) - (size_t)at, " %d", ack);
+		at += snprintf(r->text + at, sizeof(r->text) - (size_t)at, " %d", ack);
+	for (unsigned i = 0; i < s->sack_n; i++)
+		at += snprintf(r->text + at, sizeof(r->text) - (size_t)at, "%s%d-%d",
+			       i ? " " : " sack ", (int32_t)(s->sack[i].left - p->isn),
+			       (int32_t)(s->sack[i].right - p->isn));
 	for (uint32_t i = 0; i < s->len; i++)
 		assert(s->payload[i] == rig_byte(false, (uint64_t)(seq - 1) + i));
 }

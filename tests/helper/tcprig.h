@@ -5,6 +5,7 @@
  *     rig_in(r, "S 0(0)");                       flags, sequence number (bytes), acknowledgement
  *     assert_string_equal(rig_out(r), "SA 0(0) 1");
  *     rig_in(r, "A 1(0) 1 win 0");               the window stays so until it is said again
+ *     rig_in(r, "A 1(0) 1 sack 11-21 31-41");    blocks; what leaves is written the same way
  *     assert_string_equal(rig_out(r), "");       nothing more left the stack
  *
  * "3: A 1(0) 1" is of the peer 3; without a number it is of the peer 0.  Bytes are a function of

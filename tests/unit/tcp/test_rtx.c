@@ -368,6 +368,22 @@ static void last_segment_is_sent_again_with_its_fin(void **state)
 	OUT("");
 }
 
+/* The FIN behind it takes no room in the network. */
+static void full_segment_with_a_fin_behind_it_is_sent_again(void **state)
+{
+	struct tcp_conn *c = rig_connected(r, 0);
+
+	rig_write(r, c, 2 * MSS);
+	tcp_shutdown(&r->tcp, c);
+	rig_run(r);
+	OUT("A 1(1460) 1");
+	OUT("FPA 1461(1460) 1");
+	OUT_AFTER(rig_info(r, c).rto, "A 1(1460) 1");
+	rig_in(r, "A 1(0) 1461");
+	OUT("FPA 1461(1460) 1");
+	OUT_AFTER(rig_info(r, c).rto, "FPA 1461(1460) 1");
+}
+
 static void fin_gives_up_as_bytes_do(void **state)
 {
 	struct tcp_conn *c;
@@ -761,6 +777,7 @@ int main(void)
 		T(segment_of_several_pieces_is_sent_again_as_one),
 		T(part_of_a_segment_acknowledged_is_not_sent_again),
 		T(last_segment_is_sent_again_with_its_fin),
+		T(full_segment_with_a_fin_behind_it_is_sent_again),
 		T(fin_gives_up_as_bytes_do),
 		T(fin_that_found_no_frame_is_sent_when_there_is_one),
 		T(wait_for_memory_is_not_taken_for_a_timeout),
