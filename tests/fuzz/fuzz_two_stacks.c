@@ -73,7 +73,8 @@ static uint8_t byte_of(unsigned conn, unsigned side, uint64_t at)
 
 /* ---- the wire */
 
-static void put(struct fuzz *f, unsigned to, const uint8_t *b, uint32_t n, nsec delay, uint32_t spoil)
+static void put(struct fuzz *f, unsigned to, const uint8_t *b, uint32_t n, nsec delay,
+		uint32_t spoil)
 {
 	struct frame *w = &f->wire[f->wire_n];
 
