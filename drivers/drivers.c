@@ -110,10 +110,25 @@ static int drivers_loop(struct drivers_link *link, const struct drivers_spec *sp
 	return -E_INVAL;
 }
 
+/* Nothing to open: the stack talks to itself. */
+static int drivers_none(struct drivers_link *link, const struct drivers_spec *spec,
+			struct pool *pool, char *why, size_t size)
+{
+	(void)pool;
+	if (*spec->arg || spec->options) {
+		fmt(why, size, "none takes nothing, and no options");
+		return -E_INVAL;
+	}
+	link->addr = addr_v4(IPV4(127, 0, 0, 1));
+	link->prefix = 8;
+	return 0;
+}
+
 static const struct drivers_kind drivers_kinds[] = {
 	{ "slirp", "NAT in this process through sockets of this user; needs nothing",
 	  drivers_slirp },
 	{ "loop", "a wire in memory between two stacks of one program", drivers_loop },
+	{ "none", "no link: a stack that talks to itself at 127.0.0.1", drivers_none },
 	{ "tap", "a tap interface of the kernel", NULL },
 	{ "packet", "a network interface through af_packet", NULL },
 	{ "xdp", "a network interface through af_xdp", NULL },

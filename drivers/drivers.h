@@ -18,7 +18,7 @@ struct drivers_link {
 };
 
 /* 0, or a negative error with a line in `why` that says what to do.  The link lives where it is
- * until link->dev.ops->close(). */
+ * until link->dev.ops->close(); "none" has no device: dev.ops is NULL. */
 int drivers_open(struct drivers_link *link, const char *spec, struct pool *pool, char *why,
 		 size_t size);
 

@@ -98,9 +98,12 @@ static void lib_unmap(struct lib *l)
 static int lib_address(struct lib *l, char *why, size_t size)
 {
 	struct drivers_link *link = &l->link;
-	int index = net_add_dev(&l->net, &link->dev), err;
 	struct ip_route gateway = { .gateway = link->gateway, .via_gateway = true };
+	int index, err;
 
+	if (!link->dev.ops)	/* "none" */
+		return 0;
+	index = net_add_dev(&l->net, &link->dev);
 	err = index < 0 ? index : 0;
 	if (!err)
 		err = ip_add_addr(&l->net.ip, &link->addr, link->prefix, (uint8_t)index);
@@ -113,6 +116,12 @@ static int lib_address(struct lib *l, char *why, size_t size)
 		fmt(why, size, "cannot set up addresses on link %s (error %d)", l->options.net,
 		    -err);
 	return err;
+}
+
+static void lib_close_link(struct lib *l)
+{
+	if (l->link.dev.ops)
+		l->link.dev.ops->close(&l->link.dev);
 }
 
 static int lib_open(struct lib *l, char *why, size_t size)
@@ -132,7 +141,7 @@ static int lib_open(struct lib *l, char *why, size_t size)
 	ring_direct_init(&l->ring, &ring, &l->net, l->door);
 	err = lib_address(l, why, size);
 	if (err)
-		l->link.dev.ops->close(&l->link.dev);
+		lib_close_link(l);
 	return err;
 }
 
@@ -171,7 +180,7 @@ unsigned leat_ring_close(struct leat_ring *ring)
 	ring_direct_fini(ring);
 	net_flush(&l->net);
 	net_fini(&l->net);
-	l->link.dev.ops->close(&l->link.dev);
+	lib_close_link(l);
 	leaked = pool->frames - pool->free_frames_n + pool->bare - pool->free_bare_n;
 	lib_unmap(l);
 	return leaked;

@@ -88,6 +88,25 @@ void leat_wait(struct leat_ring *ring, uint64_t timeout_ns)
 	}
 }
 
+int leat_sleep_on(struct leat_ring *ring, int *fds, unsigned max, uint64_t *until)
+{
+	struct lib *l = lib_of(ring);
+	struct port_wait waits[LINK_DEVS_MAX];
+	unsigned n = 0;
+
+	if (lib_arm(l, waits, &n))
+		return -E_AGAIN;
+	*until = lib_deadline(l, *until, port_now());
+	for (unsigned i = 0; i < MIN(n, max); i++)
+		fds[i] = waits[i].fd;
+	return (int)MIN(n, max);
+}
+
+uint64_t leat_now(void)
+{
+	return port_now();
+}
+
 void leat_wake(struct leat_ring *ring)
 {
 	atomic_store(&lib_of(ring)->woken, true);

@@ -42,7 +42,7 @@ enum leat_poll_mode {
 /* Everything is bounded at the start: memory is mapped for these numbers, and touched as needed. */
 struct leat_options {
 	size_t size;		/* sizeof(struct leat_options), for versions to come */
-	const char *net;	/* the link: "slirp", "slirp,mtu=1500" ... */
+	const char *net;	/* the link: "slirp", "slirp,mtu=1500", "none" (127.0.0.1) */
 	uint32_t conns;		/* TCP connections at once */
 	uint32_t frames;	/* of 2 KiB: all that is received or copied for sending */
 	uint32_t ops;		/* operations that wait at once */
@@ -68,6 +68,15 @@ void leat_wait(struct leat_ring *ring, uint64_t timeout_ns);
 
 /* Ends a leat_wait(), this one or the next; from any thread or signal handler. */
 void leat_wake(struct leat_ring *ring);
+
+/* For a program that sleeps by itself, on more than this stack: call leat_poll(), then this with
+ * its answer in *until, then sleep until *until (which a device may have brought nearer; the clock
+ * is leat_now()) or until one of the descriptors in `fds` is readable.  Returns how many there
+ * are, or -EAGAIN: poll again instead of sleeping. */
+int leat_sleep_on(struct leat_ring *ring, int *fds, unsigned max, uint64_t *until);
+
+/* The clock of leat_poll(), in nanoseconds. */
+uint64_t leat_now(void);
 
 /* The stack's own address on its link. */
 void leat_address(struct leat_ring *ring, struct leat_addr *addr);

@@ -100,6 +100,16 @@ static void a_spec_of_any_length_is_refused_without_harm(void **state)
 	}
 }
 
+static void none_opens_without_a_device(void **state)
+{
+	struct drivers_link link;
+	char why[160];
+
+	assert_int_equal(drivers_open(&link, "none", NULL, why, sizeof(why)), 0);
+	assert_null(link.dev.ops);
+	assert_int_equal(drivers_open(&link, "none,mtu=1500", NULL, why, sizeof(why)), -E_INVAL);
+}
+
 static void every_kind_has_a_line(void **state)
 {
 	const char *what;
@@ -120,6 +130,7 @@ int main(void)
 		cmocka_unit_test(options_follow_a_comma),
 		cmocka_unit_test(what_cannot_be_opened_is_said_in_a_line),
 		cmocka_unit_test(a_spec_of_any_length_is_refused_without_harm),
+		cmocka_unit_test(none_opens_without_a_device),
 		cmocka_unit_test(every_kind_has_a_line),
 	};
 

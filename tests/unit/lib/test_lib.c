@@ -295,6 +295,28 @@ static void every_counter_is_told(void **state)
 	leat_ring_close(ring);
 }
 
+/* A stack without a link has nothing to sleep on but its own deadlines. */
+static void a_stack_says_what_to_sleep_on(void **state)
+{
+	struct leat_ring *ring = open_ring(LEAT_POLL_ADAPTIVE), *alone;
+	struct leat_options options;
+	uint64_t until = UINT64_MAX;
+	int fds[4], n;
+
+	while ((n = leat_sleep_on(ring, fds, 4, &until)) == -EAGAIN)
+		until = leat_poll(ring);
+	assert_true(n > 0 || until < UINT64_MAX);
+	leat_options_init(&options);
+	options.net = "none";
+	alone = leat_ring_open(&options, NULL, 0);
+	assert_non_null(alone);
+	until = leat_poll(alone);
+	assert_int_equal(leat_sleep_on(alone, fds, 4, &until), 0);
+	assert_true(until > leat_now());
+	assert_int_equal(leat_ring_close(alone), 0);
+	assert_int_equal(leat_ring_close(ring), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +329,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_opened_is_said_in_a_line),
 		cmocka_unit_test(two_stacks_live_side_by_side),
 		cmocka_unit_test(every_counter_is_told),
+		cmocka_unit_test(a_stack_says_what_to_sleep_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
