@@ -73,15 +73,6 @@ size_t httpd_conn_bytes(void)
 	return sizeof(struct httpd_conn);
 }
 
-/* Links a table's entries into a free list, the first one on top. */
-#define HTTPD_FREE_LIST(table, n, field, head) \
-	do { \
-		for (uint32_t i_ = (n); i_ > 0; i_--) { \
-			(table)[i_ - 1].field = (head); \
-			(head) = i_; \
-		} \
-	} while (0)
-
 static void httpd_tables(struct httpd *h, const struct httpd_layout *at, uint8_t *mem)
 {
 	uint32_t n = at->conns_n;
@@ -96,20 +87,13 @@ static void httpd_tables(struct httpd *h, const struct httpd_layout *at, uint8_t
 	h->file_hash = (struct list *)(mem + at->hash);
 	h->file_hash_mask = at->hash_n - 1;
 	h->upload_memory = h->config.demo ? mem + at->memory : NULL;
-	HTTPD_FREE_LIST(h->conns, n, next_free, h->conns_free);
-	HTTPD_FREE_LIST(h->partials, n + 1, next_free, h->partials_free);
-	HTTPD_FREE_LIST(h->uploads, n, next_free, h->uploads_free);
-	HTTPD_FREE_LIST(h->outs, at->outs_n, next_free, h->outs_free);
-	HTTPD_FREE_LIST(h->lends, at->lends_n, next_free, h->lends_free);
-	HTTPD_FREE_LIST(h->holds, at->holds_n, next, h->holds_free);
-	for (uint32_t i = 0; i <= n; i++) {
-		struct httpd_partial *q = &h->partials[i];
-
-		http_request_init(&q->r);
-		q->g = (struct http_gather){ .buf = q->buf, .size = sizeof(q->buf) };
-	}
-	h->spare = h->partials_free;
-	h->partials_free = h->partials[h->spare - 1].next_free;
+	h->conn_slots.n = n;
+	h->partial_slots.n = n + 1;
+	h->upload_slots.n = n;
+	h->out_slots.n = at->outs_n;
+	h->lend_slots.n = at->lends_n;
+	h->hold_slots.n = at->holds_n;
+	h->spare = httpd_partial_new(h);
 	httpd_cache_init(h);
 }
 
@@ -217,10 +201,10 @@ struct httpd *httpd_new(void *mem, const struct httpd_config *config, struct lea
 /* Makes room by ending a connection that is between two requests. */
 static bool httpd_evict(struct httpd *h)
 {
-	for (uint32_t i = 0; i < h->conns_high; i++) {
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++) {
 		struct httpd_conn *c = &h->conns[h->evict_hand];
 
-		h->evict_hand = (h->evict_hand + 1) % h->conns_high;
+		h->evict_hand = (h->evict_hand + 1) % h->conn_slots.fresh;
 		if (c->state != HTTPD_HEAD || c->requests == 0 || c->held_first ||
 		    httpd_conn_busy(c))
 			continue;
@@ -280,7 +264,7 @@ static void httpd_on_tick(struct httpd *h)
 {
 	h->ticking = false;
 	h->tick++;
-	for (uint32_t i = 0; i < h->conns_high; i++)
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++)
 		if (h->conns[i].state != HTTPD_FREE)
 			httpd_conn_tick(h, &h->conns[i]);
 	if (h->conns_used)
@@ -297,7 +281,7 @@ static void httpd_check_files(struct httpd *h)
 	if (likely(broken == h->broken_seen))
 		return;
 	h->broken_seen = broken;
-	for (uint32_t i = 0; i < h->conns_high; i++) {
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++) {
 		struct httpd_conn *c = &h->conns[i];
 
 		if (c->state != HTTPD_FILE || tree->intact(tree->ctx, &c->file->blob))
@@ -399,7 +383,7 @@ void httpd_stop(struct httpd *h)
 	h->stopping = true;
 	if (h->listener >= 0)
 		httpd_submit(h, &sqe);
-	for (uint32_t i = 0; i < h->conns_high; i++) {
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++) {
 		struct httpd_conn *c = &h->conns[i];
 
 		if (c->state == HTTPD_HEAD && !httpd_conn_busy(c) && !c->held_first)
@@ -409,7 +393,7 @@ void httpd_stop(struct httpd *h)
 
 void httpd_abort(struct httpd *h)
 {
-	for (uint32_t i = 0; i < h->conns_high; i++)
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++)
 		if (h->conns[i].state != HTTPD_FREE && h->conns[i].state != HTTPD_CLOSING)
 			httpd_conn_reset(h, &h->conns[i]);
 }

@@ -12,8 +12,7 @@ void httpd_body_free(struct httpd *h, struct httpd_conn *c)
 		return;
 	u = &h->uploads[c->upload - 1];
 	httpd_upload_memory_free(h, u->memory);
-	u->next_free = h->uploads_free;
-	h->uploads_free = c->upload;
+	HTTPD_GIVE(h->upload_slots, h->uploads, c->upload);
 	c->upload = 0;
 }
 
@@ -50,10 +49,9 @@ void httpd_body_begin(struct httpd *h, struct httpd_conn *c, const struct http_r
 		httpd_reply_error(h, c, r, 503, "too many request bodies at once; try again");
 		return;
 	}
-	assert(h->uploads_free);	/* one a connection */
-	c->upload = h->uploads_free;
+	c->upload = HTTPD_TAKE(h->upload_slots, h->uploads);
+	assert(c->upload);	/* one a connection */
 	u = &h->uploads[c->upload - 1];
-	h->uploads_free = u->next_free;
 	*u = (struct httpd_upload){
 		.memory = memory,
 		.data = memory ? h->upload_memory + (memory - 1) * h->config.body_max : NULL,

@@ -13,14 +13,12 @@
 
 struct httpd_conn *httpd_conn_new(struct httpd *h, int32_t fd)
 {
+	uint32_t slot = HTTPD_TAKE(h->conn_slots, h->conns), gen;
 	struct httpd_conn *c;
-	uint32_t gen;
 
-	if (!h->conns_free)
+	if (!slot)
 		return NULL;
-	c = &h->conns[h->conns_free - 1];
-	h->conns_high = MAX(h->conns_high, h->conns_free);
-	h->conns_free = c->next_free;
+	c = &h->conns[slot - 1];
 	gen = c->gen;
 	*c = (struct httpd_conn){
 		.fd = fd,
@@ -33,17 +31,23 @@ struct httpd_conn *httpd_conn_new(struct httpd *h, int32_t fd)
 	return c;
 }
 
-static void httpd_partial_free(struct httpd *h, struct httpd_conn *c)
+uint32_t httpd_partial_new(struct httpd *h)
 {
+	uint32_t slot = HTTPD_TAKE(h->partial_slots, h->partials);
 	struct httpd_partial *q;
 
+	assert(slot);	/* there is one more than connections */
+	q = &h->partials[slot - 1];
+	http_request_init(&q->r);
+	q->g = (struct http_gather){ .buf = q->buf, .size = sizeof(q->buf) };
+	return slot;
+}
+
+static void httpd_partial_free(struct httpd *h, struct httpd_conn *c)
+{
 	if (!c->partial)
 		return;
-	q = &h->partials[c->partial - 1];
-	http_request_init(&q->r);
-	q->g.len = 0;
-	q->next_free = h->partials_free;
-	h->partials_free = c->partial;
+	HTTPD_GIVE(h->partial_slots, h->partials, c->partial);
 	c->partial = 0;
 }
 
@@ -59,8 +63,7 @@ static void httpd_hold_pop(struct httpd *h, struct httpd_conn *c)
 		c->held_last = 0;
 	c->held_n--;
 	c->held_at = 0;
-	d->next = h->holds_free;
-	h->holds_free = hold;
+	HTTPD_GIVE(h->hold_slots, h->holds, hold);
 }
 
 static void httpd_conn_release(struct httpd *h, struct httpd_conn *c)
@@ -108,8 +111,7 @@ void httpd_conn_closed(struct httpd *h, struct httpd_conn *c)
 	assert(c->state == HTTPD_CLOSING);
 	c->state = HTTPD_FREE;
 	c->gen++;
-	c->next_free = h->conns_free;
-	h->conns_free = httpd_conn_index(h, c) + 1;
+	HTTPD_GIVE(h->conn_slots, h->conns, httpd_conn_index(h, c) + 1);
 	h->conns_used--;
 }
 
@@ -207,8 +209,8 @@ static bool httpd_conn_can_reply(const struct httpd *h, const struct httpd_conn 
 {
 	bool room = h->out && h->outs[h->out - 1].len + HTTPD_HEAD_SIZE <= sizeof(h->outs[0].bytes);
 
-	return c->lends < HTTPD_LENDS_MAX && h->lends_free &&
-	       (room || (c->outs < HTTPD_OUTS_MAX - 1 && h->outs_free));
+	return c->lends < HTTPD_LENDS_MAX && httpd_slots_any(&h->lend_slots) &&
+	       (room || (c->outs < HTTPD_OUTS_MAX - 1 && httpd_slots_any(&h->out_slots)));
 }
 
 /* Bytes of a head; returns how many of them it took. */
@@ -224,9 +226,7 @@ static uint32_t httpd_take_head(struct httpd *h, struct httpd_conn *c, const uin
 			return n;
 		c->partial = partial;
 		c->deadline = h->tick + httpd_ticks(h, h->config.head_ms);
-		h->spare = h->partials_free;
-		assert(h->spare);	/* there is one more than connections */
-		h->partials_free = h->partials[h->spare - 1].next_free;
+		h->spare = httpd_partial_new(h);
 		return n;
 	}
 	h->n.requests++;
@@ -285,7 +285,7 @@ static uint32_t httpd_consume(struct httpd *h, struct httpd_conn *c, const uint8
 /* Keeps a buffer for later; bytes before c->held_at of the first one are used up. */
 static void httpd_hold(struct httpd *h, struct httpd_conn *c, const struct leat_cqe *cqe)
 {
-	uint32_t hold = h->holds_free;
+	uint32_t hold = HTTPD_TAKE(h->hold_slots, h->holds);
 	struct httpd_hold *d = &h->holds[hold - 1];
 
 	if (!hold) {
@@ -294,7 +294,6 @@ static void httpd_hold(struct httpd *h, struct httpd_conn *c, const struct leat_
 		httpd_conn_reset(h, c);
 		return;
 	}
-	h->holds_free = d->next;
 	d->cqe = *cqe;
 	d->next = 0;
 	if (c->held_last)

@@ -44,6 +44,43 @@
 #define HTTPD_BATCH 64u		/* completions taken before they are given back to the ring */
 #define HTTPD_BACKLOG 1024u
 
+/* The free slots of a table: those that were given back, the warmest on top, then those that were
+ * never used, whose memory is not touched before. */
+struct httpd_slots {
+	uint32_t free;		/* 1 + index */
+	uint32_t fresh;		/* slots below it were used */
+	uint32_t n;
+};
+
+static inline bool httpd_slots_any(const struct httpd_slots *s)
+{
+	return s->free || s->fresh < s->n;
+}
+
+/* `link`: the member of the table's first entry that links free ones; entries are `size` apart. */
+static inline uint32_t httpd_slot_take(struct httpd_slots *s, const uint32_t *link, size_t size)
+{
+	uint32_t slot = s->free;
+
+	if (!slot)
+		return s->fresh < s->n ? ++s->fresh : 0;
+	s->free = *(const uint32_t *)((const char *)link + (slot - 1) * size);
+	return slot;
+}
+
+static inline void httpd_slot_give(struct httpd_slots *s, uint32_t *link, size_t size,
+				   uint32_t slot)
+{
+	*(uint32_t *)((char *)link + (slot - 1) * size) = s->free;
+	s->free = slot;
+}
+
+/* 1 + index of a free entry, or 0. */
+#define HTTPD_TAKE(slots, table) \
+	httpd_slot_take(&(slots), &(table)->next_free, sizeof(*(table)))
+#define HTTPD_GIVE(slots, table, slot) \
+	httpd_slot_give(&(slots), &(table)->next_free, sizeof(*(table)), slot)
+
 enum httpd_state {
 	HTTPD_FREE,
 	HTTPD_HEAD,	/* between requests, or in the middle of a head */
@@ -124,6 +161,7 @@ struct httpd_lend {
 struct httpd_hold {
 	struct leat_cqe cqe;
 	uint32_t next;
+	uint32_t next_free;
 };
 
 struct httpd_file {
@@ -161,9 +199,9 @@ struct httpd {
 	struct httpd_file *files;
 	struct list *file_hash;
 	uint8_t *upload_memory;
-	uint32_t conns_max, conns_used, conns_high, conns_free;
-	uint32_t partials_free, uploads_free, outs_free, lends_free, holds_free;
-	uint32_t outs_max, lends_max, holds_max, lends_used;
+	struct httpd_slots conn_slots, partial_slots, upload_slots, out_slots, lend_slots,
+		hold_slots;
+	uint32_t conns_used, lends_used;
 	uint32_t uploads_memory_used;	/* bit set */
 	uint32_t file_hash_mask, file_hand, evict_hand;
 	uint64_t file_bytes;
@@ -213,6 +251,7 @@ void httpd_tick_on(struct httpd *h);
 
 /* httpd_conn.c */
 struct httpd_conn *httpd_conn_new(struct httpd *h, int32_t fd);
+uint32_t httpd_partial_new(struct httpd *h);	/* 1 + index */
 void httpd_conn_start(struct httpd *h, struct httpd_conn *c);	/* begins to receive */
 void httpd_conn_recv(struct httpd *h, struct httpd_conn *c, const struct leat_cqe *cqe);
 void httpd_conn_resume(struct httpd *h, struct httpd_conn *c);	/* output has made room */

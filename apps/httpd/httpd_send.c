@@ -19,11 +19,10 @@ static struct httpd_out *httpd_out_new(struct httpd *h, struct httpd_conn *c)
 {
 	struct httpd_out *o;
 
-	if (c->outs == HTTPD_OUTS_MAX || !h->outs_free)
+	if (c->outs == HTTPD_OUTS_MAX || !httpd_slots_any(&h->out_slots))
 		return NULL;
-	h->out = h->outs_free;
+	h->out = HTTPD_TAKE(h->out_slots, h->outs);
 	o = &h->outs[h->out - 1];
-	h->outs_free = o->next_free;
 	o->conn = httpd_conn_index(h, c);
 	o->gen = c->gen;
 	o->refs = 1;
@@ -39,8 +38,7 @@ static bool httpd_out_put(struct httpd *h, uint32_t out)
 
 	if (--o->refs)
 		return false;
-	o->next_free = h->outs_free;
-	h->outs_free = out;
+	HTTPD_GIVE(h->out_slots, h->outs, out);
 	return true;
 }
 
@@ -153,8 +151,7 @@ static void httpd_lend_free(struct httpd *h, uint32_t lend)
 	if (l->file)
 		httpd_cache_put(h, l->file);
 	httpd_upload_memory_free(h, l->upload_memory);
-	l->next_free = h->lends_free;
-	h->lends_free = lend + 1;
+	HTTPD_GIVE(h->lend_slots, h->lends, lend + 1);
 	h->lends_used--;
 }
 
@@ -162,7 +159,7 @@ static void httpd_lend_free(struct httpd *h, uint32_t lend)
 static void httpd_lend(struct httpd *h, struct httpd_conn *c, const uint8_t *p, uint32_t n,
 		       const struct httpd_lend *what)
 {
-	uint32_t lend = h->lends_free - 1;
+	uint32_t slot = HTTPD_TAKE(h->lend_slots, h->lends), lend = slot - 1;
 	struct httpd_lend *l = &h->lends[lend];
 	struct leat_sqe sqe = {
 		.opcode = LEAT_OP_SEND_ZC,
@@ -172,8 +169,7 @@ static void httpd_lend(struct httpd *h, struct httpd_conn *c, const uint8_t *p, 
 		.user_data = httpd_tag(HTTPD_LEND, lend, n),
 	};
 
-	assert(h->lends_free);	/* httpd_conn_can_reply() */
-	h->lends_free = l->next_free;
+	assert(slot);		/* httpd_conn_can_reply() */
 	h->lends_used++;
 	*l = *what;
 	l->conn = httpd_conn_index(h, c);
