@@ -1,5 +1,7 @@
-/* The table of links by name: see drivers.h. */
-#include <stdlib.h>
+/* The table of links by name: see drivers.h.
+ *
+ * A kind is a row and a function that turns a spec, already judged by the grammar, into an open
+ * device.  What an address is when none was said is decided here too. */
 #include <string.h>
 
 #include "base/err.h"
@@ -7,85 +9,34 @@
 #include "drivers/drivers.h"
 #include "drivers/slirp/slirp_dev.h"
 
-#define DRIVERS_SPEC_MAX 256
-#define DRIVERS_OPTIONS_MAX 8
-
-/* A spec taken apart; everything points into `text`. */
-struct drivers_spec {
-	char text[DRIVERS_SPEC_MAX];
-	const char *kind, *arg;		/* arg: "" when there is none */
-	struct {
-		const char *key, *value;
-	} option[DRIVERS_OPTIONS_MAX];
-	unsigned options;
-};
-
 struct drivers_kind {
-	const char *name, *what;
+	struct drivers_help help;
 	/* NULL: not there yet. */
 	int (*open)(struct drivers_link *link, const struct drivers_spec *spec, struct pool *pool,
 		    char *why, size_t size);
 };
 
-/* A whole number in [min, max], or false. */
-static bool drivers_number(const char *text, uint32_t min, uint32_t max, uint32_t *out)
+/* What was said about addresses; what was not, the kind decides. */
+static void drivers_address(struct drivers_link *link, const struct drivers_spec *spec)
 {
-	char *end;
-	unsigned long n;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	n = strtoul(text, &end, 10);
-	if (*end || n < min || n > max)
-		return false;
-	*out = (uint32_t)n;
-	return true;
-}
-
-static int drivers_slirp_options(struct slirp_dev_config *config, const struct drivers_spec *spec,
-				 char *why, size_t size)
-{
-	for (unsigned i = 0; i < spec->options; i++) {
-		const char *key = spec->option[i].key, *value = spec->option[i].value;
-		struct addr addr;
-
-		if (!strcmp(key, "mtu")) {
-			if (drivers_number(value, NETDEV_MTU_MIN, NETDEV_MTU_MAX, &config->mtu))
-				continue;
-			fmt(why, size, "slirp: mtu=%s is not a number from %u to %u", value,
-			    NETDEV_MTU_MIN, NETDEV_MTU_MAX);
-			return -E_INVAL;
-		}
-		if (!strcmp(key, "network")) {
-			if (fmt_parse_addr(&addr, value) && addr_is_v4(&addr) &&
-			    !(addr_to_v4(&addr) & 0xff)) {
-				config->network = addr_to_v4(&addr);
-				continue;
-			}
-			fmt(why, size,
-			    "slirp: network=%s is not the IPv4 address of a /24, such as 10.0.2.0",
-			    value);
-			return -E_INVAL;
-		}
-		fmt(why, size, "slirp has no option \"%s\"; it has: mtu, network", key);
-		return -E_INVAL;
-	}
-	return 0;
+	link->has_addr = spec->has_ip;
+	link->dhcp = spec->dhcp;
+	link->addr = spec->ip;
+	link->prefix = spec->prefix;
+	link->via_gateway = spec->has_gw;
+	link->gateway = spec->gw;
+	if (spec->exception)
+		fmt(link->exception, sizeof(link->exception), "%s", spec->exception);
 }
 
 static int drivers_slirp(struct drivers_link *link, const struct drivers_spec *spec,
 			 struct pool *pool, char *why, size_t size)
 {
-	struct slirp_dev_config config = { .network = SLIRP_DEV_NETWORK };
-	int err = drivers_slirp_options(&config, spec, why, size);
+	struct slirp_dev_config config = { .network = SLIRP_DEV_NETWORK, .mtu = spec->mtu };
+	int err;
 
-	if (err)
-		return err;
-	if (*spec->arg) {
-		fmt(why, size, "slirp takes no \"%s\"; options follow a comma: slirp,mtu=1500",
-		    spec->arg);
-		return -E_INVAL;
-	}
+	if (spec->has_network)
+		config.network = addr_to_v4(&spec->network);
 	err = slirp_dev_open(&link->dev, pool, &config);
 	if (err) {
 		fmt(why, size, "slirp: no memory or no descriptors left (error %d)", -err);
@@ -93,6 +44,7 @@ static int drivers_slirp(struct drivers_link *link, const struct drivers_spec *s
 	}
 	link->addr = addr_v4(config.network + SLIRP_DEV_STACK);
 	link->prefix = SLIRP_DEV_PREFIX;
+	link->has_addr = true;
 	link->gateway = addr_v4(config.network + SLIRP_DEV_HOST);
 	link->via_gateway = true;
 	link->publish = slirp_dev_publish;
@@ -115,99 +67,77 @@ static int drivers_none(struct drivers_link *link, const struct drivers_spec *sp
 			struct pool *pool, char *why, size_t size)
 {
 	(void)pool;
-	if (*spec->arg || spec->options) {
-		fmt(why, size, "none takes nothing, and no options");
-		return -E_INVAL;
-	}
 	link->addr = addr_v4(IPV4(127, 0, 0, 1));
 	link->prefix = 8;
+	link->has_addr = true;
 	return 0;
 }
 
+#define DRIVERS_ADDRESS "ip gw mac mtu"
+
 static const struct drivers_kind drivers_kinds[] = {
-	{ "slirp", "NAT in this process through sockets of this user; needs nothing",
+	{ { .name = "slirp", .form = "slirp", .keys = "mtu network",
+	    .what = "NAT in this process through sockets of this user; needs nothing" },
 	  drivers_slirp },
-	{ "loop", "a wire in memory between two stacks of one program", drivers_loop },
-	{ "none", "no link: a stack that talks to itself at 127.0.0.1", drivers_none },
-	{ "tap", "a tap interface of the kernel", NULL },
-	{ "packet", "a network interface through af_packet", NULL },
-	{ "xdp", "a network interface through af_xdp", NULL },
-	{ "dpdk", "whatever DPDK drives", NULL },
-	{ "pcap", "a captured file", NULL },
-	{ "wire", "the simulator's wire", NULL },
+	{ { .name = "loop", .form = "loop", .keys = "mtu",
+	    .what = "a wire in memory between two stacks of one program" },
+	  drivers_loop },
+	{ { .name = "none", .form = "none", .keys = "",
+	    .what = "no link: a stack that talks to itself at 127.0.0.1" },
+	  drivers_none },
+	{ { .name = "tap", .form = "tap:NAME", .keys = DRIVERS_ADDRESS " mode exception",
+	    .modes = "offload plain",
+	    .what = "a TAP interface of the kernel: created, or joined", .later = true } },
+	{ { .name = "packet", .form = "packet:IF", .keys = DRIVERS_ADDRESS " mode exception",
+	    .modes = "offload plain",
+	    .what = "a network interface, beside the kernel (AF_PACKET)", .later = true } },
+	{ { .name = "xdp", .form = "xdp:IF", .keys = DRIVERS_ADDRESS " queues mode exception",
+	    .modes = "auto zerocopy copy",
+	    .what = "a network interface, before the kernel (AF_XDP)", .later = true } },
+	{ { .name = "dpdk", .form = "dpdk:DEVARGS",
+	    .keys = DRIVERS_ADDRESS " queues mode exception",
+	    .modes = "auto nohuge",
+	    .what = "whatever DPDK drives; keys that are not ours are the device's",
+	    .devargs = true, .later = true } },
+	{ { .name = "pcap", .form = "pcap:FILE", .keys = DRIVERS_ADDRESS,
+	    .what = "a captured file: replayed in, recorded out", .later = true } },
+	{ { .name = "wire", .form = "wire:PATH", .keys = DRIVERS_ADDRESS " mode peer exception",
+	    .modes = "stream dgram",
+	    .what = "a cable: a Unix socket to another leat or to a virtual machine",
+	    .later = true } },
 };
 
-const char *drivers_kind(unsigned i, const char **what, bool *later)
+const struct drivers_help *drivers_kind(unsigned i)
 {
-	if (i >= ARRAY_LEN(drivers_kinds))
-		return NULL;
-	*what = drivers_kinds[i].what;
-	*later = drivers_kinds[i].open == NULL;
-	return drivers_kinds[i].name;
+	return i < ARRAY_LEN(drivers_kinds) ? &drivers_kinds[i].help : NULL;
 }
 
-/* Takes `text` apart; false when it is too long, has too many options, or one without a value. */
-static bool drivers_parse(struct drivers_spec *spec, const char *text)
+int drivers_check(const char *text, char *why, size_t size)
 {
-	char *at = spec->text, *next;
+	struct drivers_spec spec;
 
-	if (strlen(text) >= sizeof(spec->text))
-		return false;
-	memcpy(spec->text, text, strlen(text) + 1);
-	spec->kind = at;
-	spec->arg = "";
-	spec->options = 0;
-	next = strchr(at, ',');
-	if (next)
-		*next++ = '\0';
-	at = strchr(at, ':');
-	if (at) {
-		*at++ = '\0';
-		spec->arg = at;
-	}
-	for (at = next; at; at = next) {
-		char *value = strchr(at, '=');
-
-		next = strchr(at, ',');
-		if (next)
-			*next++ = '\0';
-		if (!value || (next && value >= next) || spec->options == DRIVERS_OPTIONS_MAX)
-			return false;
-		*value++ = '\0';
-		spec->option[spec->options].key = at;
-		spec->option[spec->options++].value = value;
-	}
-	return true;
-}
-
-static void drivers_unknown(const char *kind, char *why, size_t size)
-{
-	int n = fmt(why, size, "no link of kind \"%s\"; there are:", kind);
-
-	for (unsigned i = 0; i < ARRAY_LEN(drivers_kinds) && (size_t)n < size; i++)
-		if (drivers_kinds[i].open)
-			n += fmt(why + n, size - (size_t)n, " %s", drivers_kinds[i].name);
+	return drivers_spec_parse(&spec, text, why, size);
 }
 
 int drivers_open(struct drivers_link *link, const char *text, struct pool *pool, char *why,
 		 size_t size)
 {
 	struct drivers_spec spec;
+	int err = drivers_spec_parse(&spec, text, why, size);
 
 	memset(link, 0, sizeof(*link));
-	if (!drivers_parse(&spec, text)) {
-		fmt(why, size, "cannot read link \"%s\"; write KIND or KIND:ARG,key=value", text);
-		return -E_INVAL;
-	}
+	if (err)
+		return err;
+	drivers_address(link, &spec);
 	for (unsigned i = 0; i < ARRAY_LEN(drivers_kinds); i++) {
-		if (strcmp(spec.kind, drivers_kinds[i].name))
+		const struct drivers_kind *k = &drivers_kinds[i];
+
+		if (strcmp(spec.kind, k->help.name))
 			continue;
-		if (drivers_kinds[i].open)
-			return drivers_kinds[i].open(link, &spec, pool, why, size);
-		fmt(why, size, "links of kind \"%s\" come with a later version; use slirp",
-		    spec.kind);
-		return -E_OPNOTSUPP;
+		if (k->open)
+			return k->open(link, &spec, pool, why, size);
+		break;
 	}
-	drivers_unknown(spec.kind, why, size);
-	return -E_INVAL;
+	fmt(why, size, "links of kind \"%s\" come with a later version; use slirp", spec.kind);
+	return -E_OPNOTSUPP;
 }

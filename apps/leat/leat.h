@@ -16,6 +16,7 @@ struct leat_command {
 	int (*run)(int argc, char **argv);	/* argv[0] is the subcommand's name */
 };
 
+extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
 
 enum leat_option_kind {
@@ -37,5 +38,8 @@ struct leat_option {
  * how many of these, or -1 after a line on stderr. */
 int leat_options_read(const char *command, const struct leat_option *options, int argc, char **argv,
 		      const char **words, int most);
+
+/* LEAT_EXIT_OK when --net was typed rightly; else LEAT_EXIT_USAGE, after a line on stderr. */
+int leat_net_check(const char *command, const char *spec);
 
 #endif

@@ -69,6 +69,7 @@ static int leat_option_set(const char *command, const struct leat_option *o, con
 int leat_options_read(const char *command, const struct leat_option *options, int argc, char **argv,
 		      const char **words, int most)
 {
+	uint32_t seen = 0;	/* bit i: options[i] was there */
 	bool only_words = false;
 	int n = 0;
 
@@ -89,6 +90,9 @@ int leat_options_read(const char *command, const struct leat_option *options, in
 		o = leat_option_find(options, argv[i], &value);
 		if (!o)
 			return leat_options_wrong(command, "no option", argv[i]);
+		if (seen & 1u << (o - options))
+			return leat_options_wrong(command, "said twice:", argv[i]);
+		seen |= 1u << (o - options);
 		if (o->kind == LEAT_OPTION_FLAG) {
 			if (value)
 				return leat_options_wrong(command, "no value may follow", argv[i]);

@@ -51,8 +51,8 @@ static const char serve_usage[] =
 	"\n"
 	"  -p, --port N          outside port, 0 for any free one (8080)\n"
 	"      --bind ADDRESS    outside address (127.0.0.1; 0.0.0.0 for all)\n"
-	"      --net LINK        link of the stack: slirp needs no privilege (slirp); its options\n"
-	"                        follow a comma: slirp,mtu=1500\n"
+	"      --net LINK        link of the stack (slirp, which needs no privilege);\n"
+	"                        `leat net help` lists the others\n"
 	"      --poll MODE       adaptive, busy or sleep while nothing happens (adaptive)\n"
 	"      --conns N         connections at once (1024)\n"
 	"      --idle-timeout S  seconds a connection may be silent between requests (30)\n"
@@ -83,7 +83,7 @@ static int serve_options(struct serve *s, int argc, char **argv)
 		fprintf(stderr, "leat serve: --bind \"%s\" is not an IPv4 address\n", s->bind);
 		return LEAT_EXIT_USAGE;
 	}
-	return LEAT_EXIT_OK;
+	return leat_net_check("serve", s->net);
 }
 
 static int serve_poll_mode(const char *text, enum leat_poll_mode *mode)

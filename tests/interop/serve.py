@@ -770,16 +770,17 @@ def what_is_wrong_is_said_in_one_line():
     refused(2, 'no command "swim"', 'help', 'swim')
     refused(1, 'name a directory', 'serve', '/does/not/exist')
     refused(1, 'name a directory', 'serve', '/etc/passwd')
-    refused(1, 'there are: slirp', 'serve', '--net', 'carrier-pigeon')
-    refused(1, 'come with a later version', 'serve', '--net', 'tap:tap0')
-    refused(1, 'from 576 to 65521', 'serve', '--net', 'slirp,mtu=5')
+    refused(2, 'there are: slirp', 'serve', '--net', 'carrier-pigeon')
+    refused(2, 'said twice', 'serve', '--port', '1', '--port', '2')
+    refused(2, 'from 576 to 65521', 'serve', '--net', 'slirp,mtu=5')
     refused(1, 'choose an address with --bind', 'serve', '--port', '0', '--bind', '192.0.2.1')
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', 0))
         taken.listen(1)
         port = taken.getsockname()[1]
         refused(1, f'port {port} of 127.0.0.1 is taken; choose another with --port', 'serve', '--port', port)
-    for words in (['help'], ['help', 'serve'], ['--help'], ['serve', '--help'], ['version'], ['--version']):
+    for words in (['help'], ['help', 'serve'], ['--help'], ['net', 'help'], ['serve', '--help'], ['version'],
+                  ['--version']):
         r = run(BIN, *words)
         check(r.returncode == 0 and 'leat' in r.stdout and not r.stderr, f'{words}: {r}')
     check(run(BIN).returncode == 2)

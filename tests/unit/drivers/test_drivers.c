@@ -63,23 +63,48 @@ static void what_cannot_be_opened_is_said_in_a_line(void **state)
 	} wrong[] = {
 		{ "", -E_INVAL, "there are: slirp" },
 		{ "eth0", -E_INVAL, "no link of kind \"eth0\"; there are: slirp" },
-		{ "tap:tap0", -E_OPNOTSUPP, "come with a later version" },
+		{ "xdp:eth0", -E_OPNOTSUPP, "come with a later version" },
+		{ "tap", -E_INVAL, "tap needs a name: tap:NAME" },
+		{ "tap:", -E_INVAL, "tap needs a name: tap:NAME" },
 		{ "loop", -E_INVAL, "two stacks" },
 		{ "slirp:x", -E_INVAL, "takes no \"x\"" },
-		{ "slirp,mtu", -E_INVAL, "KIND:ARG,key=value" },
-		{ "slirp,mtu=", -E_INVAL, "not a number" },
-		{ "slirp,mtu=15x", -E_INVAL, "not a number from 576 to 65521" },
-		{ "slirp,mtu=70000", -E_INVAL, "not a number from 576 to 65521" },
+		{ "slirp,mtu", -E_INVAL, "\"mtu\" is not key=value; the keys are: mtu network" },
+		{ "slirp,", -E_INVAL, "\"\" is not key=value" },
+		{ "slirp,mtu=", -E_INVAL, "is not a number" },
+		{ "slirp,mtu=15x", -E_INVAL, "is not a number from 576 to 65521" },
+		{ "slirp,mtu=70000", -E_INVAL, "is not a number from 576 to 65521" },
+		{ "slirp,mtu=1500,mtu=1500", -E_INVAL, "mtu= stands there twice" },
 		{ "slirp,network=10.0.2.1", -E_INVAL, "/24" },
 		{ "slirp,network=::1", -E_INVAL, "/24" },
-		{ "slirp,color=red", -E_INVAL, "no option \"color\"; it has: mtu, network" },
-		{ "slirp,a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1", -E_INVAL, "KIND:ARG" },
+		{ "slirp,color=red", -E_INVAL, "no key \"color\"; it has: mtu network" },
+		{ "slirp,ip=10.0.0.1/24", -E_INVAL, "no key \"ip\"; it has: mtu network" },
+		{ "tap:a,ip=10.0.0.1", -E_INVAL, "ip=10.0.0.1 is not ADDRESS/PREFIX or dhcp" },
+		{ "tap:a,ip=10.0.0.1/33", -E_INVAL, "is not ADDRESS/PREFIX" },
+		{ "tap:a,ip=10.0.0.1/0", -E_INVAL, "is not ADDRESS/PREFIX" },
+		{ "tap:a,ip=224.0.0.1/24", -E_INVAL, "is not ADDRESS/PREFIX" },
+		{ "tap:a,ip=fe80::1/24", -E_INVAL, "is not ADDRESS/PREFIX" },
+		{ "tap:a,ip=dhcp,ip=10.0.0.1/24", -E_INVAL, "ip= stands there twice" },
+		{ "tap:a,gw=0.0.0.0", -E_INVAL, "gw=0.0.0.0 is not ADDRESS" },
+		{ "tap:a,mac=02:00:00:00:00", -E_INVAL, "is not XX:XX" },
+		{ "tap:a,mac=02:00:00:00:00:0g", -E_INVAL, "is not XX:XX" },
+		{ "tap:a,mac=02:00:00:00:00:001", -E_INVAL, "is not XX:XX" },
+		{ "tap:a,mac=02:00:00:00:00:+1", -E_INVAL, "is not XX:XX" },
+		{ "tap:a,mac=01:00:00:00:00:01", -E_INVAL, "not a group's" },
+		{ "tap:a,mac=00:00:00:00:00:00", -E_INVAL, "is not XX:XX" },
+		{ "tap:a,exception=b", -E_INVAL, "exception=b is not tap:NAME" },
+		{ "tap:a,exception=tap:", -E_INVAL, "is not tap:NAME" },
+		{ "tap:a,exception=tap:a234567890123456", -E_INVAL, "is not tap:NAME" },
+		{ "tap:a,queues=2", -E_INVAL, "no key \"queues\"" },
+		{ "xdp:a,queues=0", -E_INVAL, "is not a number from 1 to 64" },
+		{ "tap:a,mode=warp", -E_INVAL, "mode=warp is none of" },
 	};
 	struct drivers_link link;
 
 	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
-		char why[160] = "";
+		char why[256] = "";
 
+		if (wrong[i].err == -E_INVAL && strcmp(wrong[i].spec, "loop"))
+			assert_int_equal(drivers_check(wrong[i].spec, why, sizeof(why)), -E_INVAL);
 		assert_int_equal(drivers_open(&link, wrong[i].spec, &pool, why, sizeof(why)),
 				 wrong[i].err);
 		if (!strstr(why, wrong[i].says))
@@ -110,17 +135,55 @@ static void none_opens_without_a_device(void **state)
 	assert_int_equal(drivers_open(&link, "none,mtu=1500", NULL, why, sizeof(why)), -E_INVAL);
 }
 
-static void every_kind_has_a_line(void **state)
+static void keys_mean_the_same_for_every_kind(void **state)
 {
-	const char *what;
-	bool later;
+	static const uint8_t mac[6] = { 0x02, 0, 0xaB, 0xff, 0, 0x01 };
+	struct drivers_spec spec;
+	char why[256] = "";
+	struct addr ip = addr_v4(IPV4(192, 168, 7, 2)), gw = addr_v4(IPV4(192, 168, 7, 1));
+
+	assert_int_equal(drivers_spec_parse(&spec, "tap:t0,ip=192.168.7.2/24,gw=192.168.7.1,"
+					    "mac=02:00:aB:ff:00:01,mtu=9000,exception=tap:k0",
+					    why, sizeof(why)), 0);
+	assert_string_equal(spec.kind, "tap");
+	assert_string_equal(spec.arg, "t0");
+	assert_true(spec.has_ip && addr_eq(&spec.ip, &ip) && spec.prefix == 24 && !spec.dhcp);
+	assert_true(spec.has_gw && addr_eq(&spec.gw, &gw));
+	assert_true(spec.has_mac && !memcmp(spec.mac.b, mac, 6));
+	assert_int_equal(spec.mtu, 9000);
+	assert_string_equal(spec.exception, "k0");
+	assert_int_equal(drivers_spec_parse(&spec, "packet:eth0,ip=dhcp", why, sizeof(why)), 0);
+	assert_true(spec.dhcp && !spec.has_ip && !spec.has_gw && !spec.mode);
+	assert_int_equal(drivers_spec_parse(&spec, "wire:/tmp/a:b", why, sizeof(why)), 0);
+	assert_string_equal(spec.arg, "/tmp/a:b");
+}
+
+static void keys_that_are_the_device_s_are_handed_on_as_typed(void **state)
+{
+	struct drivers_spec spec;
+	char why[256] = "";
+
+	assert_int_equal(drivers_spec_parse(&spec, "dpdk:net_memif0,ip=10.0.0.2/24,role=server,"
+					    "socket=/tmp/s,mtu=1500,zc", why, sizeof(why)), 0);
+	assert_string_equal(spec.devargs, "net_memif0,role=server,socket=/tmp/s,zc");
+	assert_int_equal(spec.mtu, 1500);
+	assert_true(spec.has_ip);
+}
+
+static void every_kind_and_every_key_has_a_line(void **state)
+{
+	const struct drivers_help *k;
+	const char *form, *what;
 	unsigned n = 0, now = 0;
 
-	for (; drivers_kind(n, &what, &later); n++) {
-		assert_true(strlen(what) > 10);
-		now += !later;
+	for (; (k = drivers_kind(n)); n++) {
+		assert_true(strlen(k->what) > 10 && strlen(k->form) > 3 && k->keys);
+		now += !k->later;
 	}
 	assert_true(n >= 8 && now >= 1);
+	for (n = 0; drivers_key(n, &form, &what); n++)
+		assert_true(strlen(what) > 10 && *form);
+	assert_true(n >= 6);
 }
 
 int main(void)
@@ -131,7 +194,9 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_opened_is_said_in_a_line),
 		cmocka_unit_test(a_spec_of_any_length_is_refused_without_harm),
 		cmocka_unit_test(none_opens_without_a_device),
-		cmocka_unit_test(every_kind_has_a_line),
+		cmocka_unit_test(keys_mean_the_same_for_every_kind),
+		cmocka_unit_test(keys_that_are_the_device_s_are_handed_on_as_typed),
+		cmocka_unit_test(every_kind_and_every_key_has_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
