@@ -3,6 +3,7 @@
  * One-shot: the operation completes when a bit that it asked for (or an error or hang-up, which
  * everybody gets) is true, at once or after an event. */
 #include "sock/sock_int.h"
+#include "tcp/tcp_opt.h"
 
 #define ALWAYS (LEAT_POLLERR | LEAT_POLLHUP)
 
@@ -20,7 +21,7 @@ static uint32_t conn_events(const struct sock *k)
 		events |= LEAT_POLLIN | LEAT_POLLRDHUP | (wr_shut ? LEAT_POLLHUP : 0);
 	if (tcp_recv_queued(k->conn))
 		events |= LEAT_POLLIN;
-	if (wr_shut || tcp_send_room(k->conn))
+	if (wr_shut || tcp_writable(k->conn))
 		events |= LEAT_POLLOUT;
 	return events;
 }

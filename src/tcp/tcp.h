@@ -44,6 +44,8 @@ struct tcp_config {
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */
 	/* connections that miss something at once; 0: conns_max, 1024 at most */
 	uint32_t losses_max;
+	/* connections with something rare (tcp_opt.h); 0: conns_max, 4096 at most */
+	uint32_t sides_max;
 	bool timestamps, window_scale, sack;	/* offered; all on */
 	const struct cc_ops *cc;
 	/* Tests only: initial sequence numbers lie at most so far below 2^32; 0: RFC 6528. */
@@ -61,10 +63,12 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	/* a segment was not built for want of a frame; tried again */
 	uint64_t out_no_memory;
 	uint64_t timewait_full;		/* TIME_WAIT entries closed early for want of room */
+	uint64_t sides_full;		/* a choice was refused for want of room */
 };
 
 struct tcp_conn;
 struct tcp_loss;
+struct tcp_side;
 struct tcp_listener;
 struct tcp_timewait;
 
@@ -82,6 +86,9 @@ struct tcp {
 	struct tcp_loss *losses;	/* pooled, see tcp_int.h */
 	struct list losses_free;
 	uint32_t losses_used;
+	struct tcp_side *sides;		/* pooled as well */
+	struct list sides_free;
+	uint32_t sides_used;
 	struct tcp_listener *listeners;
 	struct list listeners_free;
 	struct list listeners_hash[64];
@@ -202,6 +209,18 @@ struct tcp_info {		/* what leat's own page, ss and getsockopt(TCP_INFO) tell */
 	uint64_t bytes_in, bytes_out, segs_in, segs_out;
 	uint32_t unsent, unacked, rcv_queued;
 	uint8_t reass_pieces;
+	/* what Linux's struct tcp_info has besides, by its names */
+	uint8_t ca_state;		/* enum tcp_ca_state */
+	uint8_t retransmits, probes, backoff;
+	uint8_t options;		/* of linux/tcp.h: 1 timestamps, 2 SACK, 4 scale */
+	uint32_t pmtu, advmss;
+	uint32_t lost, sacked;		/* bytes of unacked */
+	nsec ato;			/* after which a delayed ACK leaves */
+	nsec last_data_sent, last_recv;	/* so long ago; 0: never */
+};
+
+enum tcp_ca_state {		/* as Linux numbers them */
+	TCP_CA_OPEN, TCP_CA_DISORDER, TCP_CA_CWR, TCP_CA_RECOVERY, TCP_CA_LOSS
 };
 void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *info);
 const char *tcp_state_name(enum tcp_state s);

@@ -62,12 +62,17 @@ static const char *config_fault(const struct tcp_config *g)
 }
 
 struct tcp_layout {
-	size_t conns, losses, listeners, timewaits, table, end;
+	size_t conns, losses, sides, listeners, timewaits, table, end;
 };
 
 static uint32_t losses_of(const struct tcp_config *g)
 {
 	return g->losses_max ? g->losses_max : MIN(g->conns_max, 1024u);
+}
+
+static uint32_t sides_of(const struct tcp_config *g)
+{
+	return g->sides_max ? g->sides_max : MIN(g->conns_max, 4096u);
 }
 
 static struct tcp_layout layout(const struct tcp_config *g)
@@ -76,8 +81,8 @@ static struct tcp_layout layout(const struct tcp_config *g)
 
 	at.conns = 0;
 	at.losses = at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn);
-	at.listeners =
-		ALIGN_UP(at.losses + losses_of(g) * sizeof(struct tcp_loss), CACHE_LINE);
+	at.sides = ALIGN_UP(at.losses + losses_of(g) * sizeof(struct tcp_loss), CACHE_LINE);
+	at.listeners = ALIGN_UP(at.sides + sides_of(g) * sizeof(struct tcp_side), CACHE_LINE);
 	at.timewaits =
 		ALIGN_UP(at.listeners + g->listeners_max * sizeof(struct tcp_listener), CACHE_LINE);
 	at.table = ALIGN_UP(at.timewaits + tcp_timewait_bytes(g->timewaits_max), CACHE_LINE);
@@ -122,6 +127,10 @@ void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_
 	t->losses = (struct tcp_loss *)(m + at.losses);
 	for (uint32_t i = losses_of(config); i-- > 0;)
 		list_push_front(&t->losses_free, &t->losses[i].free_node);
+	list_init(&t->sides_free);
+	t->sides = (struct tcp_side *)(m + at.sides);
+	for (uint32_t i = sides_of(config); i-- > 0;)
+		list_push_front(&t->sides_free, &t->sides[i].free_node);
 	t->listeners = (struct tcp_listener *)(m + at.listeners);
 	for (uint32_t i = config->listeners_max; i-- > 0;)
 		list_push_front(&t->listeners_free, &t->listeners[i].hash_node);
@@ -171,7 +180,7 @@ void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
 
 	c->iss = iss;
 	c->ts_offset = (uint32_t)siphash_words(&t->core->secret_key, w, 2);
-	tcp_snd_init(c, iss, t->config.sndbuf);
+	tcp_snd_init(c, iss, tcp_conn_get(t, c, TCP_OPT_SNDBUF));
 	tcp_rtx_init(t, c);
 	tcp_snd_set_mss(t, c, TCP_MSS_DEFAULT);
 }
@@ -185,6 +194,7 @@ void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
 	tcp_rtx_free(c);
 	tcp_rcv_free(c);
 	tcp_loss_free(t, c);
+	tcp_side_free(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
 	list_del(&c->ready_node);
@@ -282,6 +292,34 @@ struct tcp_conn *tcp_conn_by_cookie(struct tcp *t, uint64_t cookie)
 	return c->reuse == cookie >> 32 && c->flags & TCPF_USED ? c : NULL;
 }
 
+static enum tcp_ca_state ca_state(const struct tcp_conn *c)
+{
+	if (c->flags & TCPF_LOSS)
+		return TCP_CA_LOSS;
+	if (c->flags & TCPF_RECOVERY)
+		return TCP_CA_RECOVERY;
+	return c->rtx.dupacks || tcp_sack_bytes(c) ? TCP_CA_DISORDER : TCP_CA_OPEN;
+}
+
+/* What Linux tells and our own pages do not. */
+static void info_of_linux(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *i)
+{
+	i->ca_state = (uint8_t)ca_state(c);
+	i->retransmits = c->rtx.retries;
+	i->probes = c->rtx.probes;
+	i->backoff = c->rtx.backoff;
+	i->options = (uint8_t)((c->flags & TCPF_TS ? 1 : 0) | (c->flags & TCPF_SACK ? 2 : 0) |
+			       (c->flags & TCPF_WSCALE ? 4 : 0));
+	i->pmtu = c->path.mtu;
+	i->advmss = tcp_open_mss(t, c);
+	i->lost = c->rtx.lost_bytes;
+	i->sacked = tcp_sack_bytes(c);
+	i->ato = c->flags & TCPF_QUICKACK ? 0 : t->config.delack;
+	i->last_data_sent = c->snd.sent_at ? t->core->now - c->snd.sent_at : 0;
+	if (c->segs_in)
+		i->last_recv = (nsec)(tcp_clock_mib(t) - c->rcv.seen) << 20;
+}
+
 void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *info)
 {
 	*info = (struct tcp_info){
@@ -315,4 +353,5 @@ void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info
 		.rcv_queued = c->rcv.queued,
 		.reass_pieces = (uint8_t)(c->loss ? MIN(c->loss->reass.pieces, UINT8_MAX) : 0),
 	};
+	info_of_linux(t, c, info);
 }

@@ -140,7 +140,8 @@ static inline void rcv_queue(struct tcp *t, struct tcp_conn *c, struct pkt *p TA
 static inline void owe_ack(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
 	c->acks_owed += c->acks_owed < UINT8_MAX;
-	if (c->acks_owed >= 2 && c->rcv.nxt - c->rcv.ack_sent > c->rcv.mss) {
+	if ((c->acks_owed >= 2 && c->rcv.nxt - c->rcv.ack_sent > c->rcv.mss) ||
+	    unlikely(c->flags & TCPF_QUICKACK)) {
 		tcp_ack_now(t, c);
 	} else if (!(c->flags & TCPF_ACK_DELAYED)) {
 		c->flags |= TCPF_ACK_DELAYED;
@@ -183,9 +184,9 @@ static void answer_outsider(struct tcp *t, struct tcp_conn *c, const struct tcp_
 	bool known_syn = s->flags & WIRE_TCP_SYN && s->seq == c->rcv.nxt - 1;
 
 	if (!s->len && !(s->flags & WIRE_TCP_FIN) && !known_syn) {
-		if (c->rcv.outsider_ms && now - c->rcv.outsider_ms < TCP_OUTSIDER_MS)
+		if (c->outsider_ms && now - c->outsider_ms < TCP_OUTSIDER_MS)
 			return;
-		c->rcv.outsider_ms = MAX(now, 1u);
+		c->outsider_ms = MAX(now, 1u);
 	}
 	tcp_ack_now(t, c);
 }
@@ -385,7 +386,7 @@ static bool take_fin_ack(struct tcp *t, struct tcp_conn *c)
 	case TCP_FIN_WAIT_1:
 		tcp_set_state(t, c, TCP_FIN_WAIT_2);
 		if (c->flags & TCPF_ORPHAN)
-			tcp_timer_life(t, c, t->core->now + t->config.fin_wait_2);
+			tcp_timer_life(t, c, tcp_fin_wait_2_ends(t, c));
 		return true;
 	case TCP_CLOSING:
 		tcp_set_state(t, c, TCP_TIME_WAIT);
@@ -603,6 +604,7 @@ static void segment_input(struct tcp *t, struct pkt *p TAKES, const struct wire_
 			      : no_conn_input(t, tw, &s);
 	} else {
 		c->segs_in++;
+		c->rcv.seen = tcp_clock_mib(t);
 		if (!(h->flags & WIRE_TCP_SYN))
 			s.wnd <<= c->snd.wscale;
 		pkt_pull(p, h->header_len);

@@ -10,6 +10,7 @@
  *   rack   tcp_rack.c     what is lost, judged by time (RFC 8985), and tlp, its probe of the tail
  *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
  *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
+ *   opts   tcp_opt.c      what the owner chose
  *   timer  tcp_timer.c    all deadlines, one wheel node
  *   cc     cc/            the congestion window
  *   state  tcp_state.c    through tcp_set_state() only
@@ -20,6 +21,7 @@
 
 #include "base/err.h"
 #include "tcp/tcp.h"
+#include "tcp/tcp_opt.h"
 #include "tcp/tcp_seq.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
@@ -46,6 +48,7 @@ enum tcp_conn_flags {
 	TCPF_PTO = 1 << 19,		/* timer.rtx_at is a probe's, RFC 8985 §7.2 */
 	TCPF_REO = 1 << 20,		/* timer.rtx_at is the reordering window's, RFC 8985 §6.2 */
 	TCPF_EMBRYO = 1 << 17,		/* not accepted yet: `listener` counts, not `owner` */
+	TCPF_QUICKACK = 1 << 30,	/* no ACK is delayed */
 };
 
 /* pkt->cb of payload on snd.unsent and rtx.sent.  The queue's view of a packet is here, because its
@@ -127,6 +130,13 @@ struct tcp_loss {
 	struct list free_node;
 };
 
+/* What a connection needs only for something rare: pooled, kept until the connection ends.  When
+ * the pool is empty, the rare thing is refused. */
+struct tcp_side {
+	struct tcp_opts opts;
+	struct list free_node;
+};
+
 struct tcp_conn {
 	uint32_t flags;			/* TCPF_* */
 	uint8_t state;			/* enum tcp_state */
@@ -145,7 +155,7 @@ struct tcp_conn {
 		uint16_t mss;		/* largest segment seen, for the window rules */
 		uint8_t wscale;
 		uint8_t fin_pad;
-		uint32_t outsider_ms;	/* when such a segment was answered last, 0: never */
+		uint32_t seen;		/* when the last segment came, tcp_clock_mib() */
 	} rcv;
 	struct {			/* second cache line */
 		uint32_t una, nxt, wnd;
@@ -187,6 +197,9 @@ struct tcp_conn {
 	struct ip_path path;
 	struct cc cc;
 	struct tcp_loss *loss;		/* NULL while nothing is missing in either direction */
+	struct tcp_side *side;		/* NULL while there is nothing rare about it */
+	/* when a segment outside of the window was answered last, 0: never */
+	uint32_t outsider_ms;
 	uint16_t states_passed;
 	uint16_t rto_fired;		/* saturating */
 	uint32_t iss;
@@ -209,6 +222,7 @@ struct tcp_listener {
 	struct list accept;		/* established connections, by ready_node */
 	struct list ready_node;		/* on tcp->ready_listeners */
 	void *owner;
+	struct tcp_opts opts;		/* of the connections to come */
 };
 
 /* One received segment on its way through tcp/. */
@@ -238,6 +252,12 @@ static inline uint32_t tcp_clock_ms(const struct tcp *t)
 static inline uint32_t tcp_clock_s(const struct tcp *t)
 {
 	return (uint32_t)(t->core->now / 1000000000u);
+}
+
+/* Ticks of 2^20 ns, about a millisecond: for ages of up to weeks, without a division. */
+static inline uint32_t tcp_clock_mib(const struct tcp *t)
+{
+	return (uint32_t)(t->core->now >> 20);
 }
 
 #define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
@@ -273,6 +293,12 @@ static inline void tcp_want_output(struct tcp *t, struct tcp_conn *c)
 		list_push_back(&t->out, &c->out_node);
 }
 
+/* RFC 9293 §3.6.1: nobody waits for ever for the FIN of a peer that is gone. */
+static inline nsec tcp_fin_wait_2_ends(const struct tcp *t, const struct tcp_conn *c)
+{
+	return t->core->now + MSEC(tcp_conn_get(t, c, TCP_OPT_LINGER2_MS));
+}
+
 static inline void tcp_ack_now(struct tcp *t, struct tcp_conn *c)
 {
 	c->flags |= TCPF_ACK_NOW;
@@ -302,7 +328,13 @@ enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg
 enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_listener_forget(struct tcp *t, struct tcp_conn *c);
+uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c);
 void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_opt.c */
+struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */
+void tcp_side_free(struct tcp *t, struct tcp_conn *c);
+uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
 
 /* tcp_input.c */
 void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
@@ -322,6 +354,9 @@ bool tcp_challenge_may(struct tcp *t);	/* within the budget of RFC 5961 §7? Cou
 
 /* tcp_output.c */
 void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf);
+void tcp_snd_buffer(struct tcp_conn *c, uint32_t buf);
+/* TCP_READY_WRITABLE when it was asked for and is true */
+void tcp_snd_tell_room(struct tcp *t, struct tcp_conn *c);
 void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
 void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss);
 void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);

@@ -27,18 +27,29 @@ static uint32_t iss_above(uint32_t iss, uint32_t old_nxt)
 	return seq_gt(iss, old_nxt) ? iss : old_nxt + ISS_STEP;
 }
 
-static uint8_t rcv_wscale(const struct tcp *t)
+static uint8_t rcv_wscale(const struct tcp *t, uint32_t buf)
 {
 	uint8_t s = 0;
 
-	while (s < TCP_WSCALE_MAX && (uint32_t)UINT16_MAX << s < t->config.rcvbuf)
+	while (s < TCP_WSCALE_MAX && (uint32_t)UINT16_MAX << s < buf)
 		s++;
 	return t->config.window_scale ? s : 0;
 }
 
-static uint16_t syn_mss(const struct tcp_conn *c)
+static void set_buffers(struct tcp *t, struct tcp_conn *c)
 {
-	return c->path.mtu > 40 ? (uint16_t)(c->path.mtu - 40u) : TCP_MSS_DEFAULT;
+	uint32_t buf = tcp_opt_rcvbuf(t, c);
+
+	tcp_rcv_buffers(c, buf, rcv_wscale(t, buf));
+}
+
+/* What our SYN offers, RFC 9293 §3.7.1: the path's MTU less headers of fixed size. */
+uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c)
+{
+	uint32_t path = c->path.mtu > 40 ? c->path.mtu - 40u : TCP_MSS_DEFAULT;
+	uint32_t chosen = tcp_conn_get(t, c, TCP_OPT_MAXSEG);
+
+	return (uint16_t)(chosen ? MIN(path, chosen) : path);
 }
 
 /* SYN in SYN-SENT, SYN-ACK in SYN-RECEIVED; the first time or again. */
@@ -51,7 +62,7 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 			     .flags = WIRE_TCP_SYN,
 			     .wnd = tcp_rcv_syn_window(t, c),
 			     .opts = WIRE_TCP_OPT_MSS,
-			     .mss = syn_mss(c)};
+			     .mss = tcp_open_mss(t, c)};
 
 	if (ack) {
 		h.flags |= WIRE_TCP_ACK;
@@ -259,9 +270,11 @@ static enum drop passive_open(struct tcp *t, struct tcp_listener *l, struct tcp_
 	c->flags |= TCPF_EMBRYO;
 	c->listener = l;
 	l->pending++;
+	if (l->opts.chosen)
+		(void)tcp_conn_set_all(t, c, &l->opts);	/* no side left: the defaults */
 	tcp_set_state(t, c, TCP_LISTEN);
 	tcp_conn_setup(t, c, s->reopens ? iss_above(iss_of(t, c), s->old_nxt) : iss_of(t, c));
-	tcp_rcv_buffers(c, t->config.rcvbuf, rcv_wscale(t));
+	set_buffers(t, c);
 	tcp_snd_options(t, c, s->h);
 	tcp_rcv_init(t, c, s->h);
 	tcp_set_state(t, c, TCP_SYN_RECEIVED);
@@ -336,7 +349,7 @@ int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct addr *local, uin
 		return -E_NOBUFS;
 	tcp_set_state(t, c, TCP_SYN_SENT);
 	tcp_conn_setup(t, c, iss_of(t, c));
-	tcp_rcv_buffers(c, t->config.rcvbuf, rcv_wscale(t));
+	set_buffers(t, c);
 	t->n.active_opens++;
 	tcp_open_send_syn(t, c);
 	return 0;

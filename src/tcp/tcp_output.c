@@ -22,10 +22,36 @@ void tcp_snd_init(struct tcp_conn *c, uint32_t iss, uint32_t buf)
 	c->snd.buf = buf;
 }
 
+void tcp_snd_buffer(struct tcp_conn *c, uint32_t buf)
+{
+	c->snd.buf = buf;
+}
+
+bool tcp_writable(const struct tcp_conn *c)
+{
+	uint32_t room = tcp_send_room(c);
+
+	if (likely(!c->side))
+		return room;
+	return room && (!(c->side->opts.chosen & 1u << TCP_OPT_NOTSENT_LOWAT) ||
+			c->snd.end - c->snd.nxt < c->side->opts.value[TCP_OPT_NOTSENT_LOWAT]);
+}
+
+void tcp_snd_tell_room(struct tcp *t, struct tcp_conn *c)
+{
+	if (tcp_send_room(c) < c->snd.buf / 3 || !tcp_writable(c))
+		return;
+	c->flags &= ~(uint32_t)TCPF_WANT_ROOM;
+	tcp_conn_ready(t, c, TCP_READY_WRITABLE);
+}
+
 void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
 {
 	uint32_t room = c->path.mtu > 40 ? c->path.mtu - 40u : TCP_MSS_DEFAULT;
+	uint32_t chosen = tcp_conn_get(t, c, TCP_OPT_MAXSEG);
 
+	if (chosen)
+		room = MIN(room, chosen);
 	mss = MIN(MAX(mss, TCP_MSS_MIN), room);
 	if (c->flags & TCPF_TS)
 		mss -= 12;	/* RFC 9293 §3.7.1: options count against the payload (RFC 6691) */
@@ -65,10 +91,8 @@ void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t len
 {
 	c->snd.una = ack;
 	c->snd.lent -= lent;
-	if (unlikely(c->flags & TCPF_WANT_ROOM) && tcp_send_room(c) >= c->snd.buf / 3) {
-		c->flags &= ~(uint32_t)TCPF_WANT_ROOM;
-		tcp_conn_ready(t, c, TCP_READY_WRITABLE);
-	}
+	if (unlikely(c->flags & TCPF_WANT_ROOM))
+		tcp_snd_tell_room(t, c);
 	if (unlikely(tcp_fin_acked(c)))
 		tcp_conn_ready(t, c, TCP_READY_DRAINED);
 }
@@ -621,6 +645,8 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER &&
 	    !(corked(c) && c->snd.wnd))
 		tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));	/* persist */
+	if (unlikely(c->side && c->flags & TCPF_WANT_ROOM))
+		tcp_snd_tell_room(t, c);	/* fewer bytes are unsent now */
 	if (unlikely(c->loss))
 		tcp_loss_rest(t, c);
 }

@@ -428,8 +428,8 @@ void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c)
 /* RFC 6298 §5.4-5.7 */
 static void rto(struct tcp *t, struct tcp_conn *c)
 {
-	uint8_t limit = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED
-				? t->config.syn_retries
+	uint32_t limit = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED
+				? tcp_conn_get(t, c, TCP_OPT_SYNCNT)
 				: t->config.data_retries;
 
 	if (c->rtx.retries >= limit) {

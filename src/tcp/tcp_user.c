@@ -201,5 +201,5 @@ void tcp_close(struct tcp *t, struct tcp_conn *c)
 	if (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT)
 		queue_fin(t, c);
 	else if (c->state == TCP_FIN_WAIT_2)
-		tcp_timer_life(t, c, t->core->now + t->config.fin_wait_2);
+		tcp_timer_life(t, c, tcp_fin_wait_2_ends(t, c));
 }

@@ -87,6 +87,7 @@ static bool call_listen(struct scene *sc, const struct call *c, int64_t *res)
 				 c->args_n > 1 ? (uint32_t)c->args[1].number : 1, f, &err);
 	*res = f->listener ? 0 : err;
 	if (f->listener) {
+		tcp_listener_set_all(f->listener, &f->opts);
 		f->kind = FD_LISTENER;
 		sc->local_port = tcp_listener_port(f->listener);
 	}
@@ -128,8 +129,7 @@ static int start_connect(struct scene *sc, struct fd *f, uint16_t port)
 	f->conn = tcp_open(tcp_of(sc), f);
 	if (!f->conn)
 		return -E_NFILE;
-	if (f->nodelay)
-		tcp_set_nodelay(tcp_of(sc), f->conn, true);
+	tcp_conn_set_all(tcp_of(sc), f->conn, &f->opts);
 	err = tcp_connect(tcp_of(sc), f->conn, &any, f->bound ? f->bound_port : 0, &remote, port);
 	if (err) {
 		tcp_abort(tcp_of(sc), f->conn);
@@ -300,6 +300,71 @@ static bool call_close(struct scene *sc, const struct call *c, int64_t *res)
 
 /* ---- options */
 
+static const struct {
+	const char *name;
+	enum tcp_opt opt;
+	uint32_t unit;
+} opts[] = {
+	{"TCP_NODELAY", TCP_OPT_NODELAY, 1},
+	{"TCP_CORK", TCP_OPT_CORK, 1},
+	{"TCP_QUICKACK", TCP_OPT_QUICKACK, 1},
+	{"SO_KEEPALIVE", TCP_OPT_KEEPALIVE, 1},
+	{"TCP_KEEPIDLE", TCP_OPT_KEEPIDLE_MS, 1000},
+	{"TCP_KEEPINTVL", TCP_OPT_KEEPINTVL_MS, 1000},
+	{"TCP_KEEPCNT", TCP_OPT_KEEPCNT, 1},
+	{"TCP_USER_TIMEOUT", TCP_OPT_USER_TIMEOUT_MS, 1},
+	{"TELL_USER_TIMEOUT", TCP_OPT_USER_TIMEOUT_TOLD, 1},
+	{"TCP_SYNCNT", TCP_OPT_SYNCNT, 1},
+	{"TCP_MAXSEG", TCP_OPT_MAXSEG, 1},
+	{"TCP_DEFER_ACCEPT", TCP_OPT_DEFER_ACCEPT_MS, 1000},
+	{"TCP_LINGER2", TCP_OPT_LINGER2_MS, 1000},
+	{"TCP_FASTOPEN_CONNECT", TCP_OPT_FASTOPEN_CONNECT, 1},
+	{"TCP_FASTOPEN", TCP_OPT_FASTOPEN, 1},
+	{"IP_MTU_DISCOVER", TCP_OPT_MTU_DISCOVER, 1},
+	{"TCP_WINDOW_CLAMP", TCP_OPT_WINDOW_CLAMP, 1},
+	{"TCP_NOTSENT_LOWAT", TCP_OPT_NOTSENT_LOWAT, 1},
+	{"SO_RCVBUF", TCP_OPT_RCVBUF, 1},
+	{"SO_SNDBUF", TCP_OPT_SNDBUF, 1},
+};
+
+static int opt_of(const struct call *c)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(opts); i++)
+		if (has_word(c, 2, opts[i].name))
+			return (int)i;
+	return -1;
+}
+
+static int set_tcp(struct scene *sc, struct fd *f, const struct call *c)
+{
+	int i = opt_of(c);
+	uint32_t value;
+
+	if (i < 0)
+		return -E_NOPROTOOPT;
+	if (c->args_n < 4 || c->args[3].number < 0)
+		return -E_INVAL;
+	value = (uint32_t)c->args[3].number * opts[i].unit;
+	if (f->kind == FD_CONN)
+		return tcp_conn_set(tcp_of(sc), f->conn, opts[i].opt, value);
+	if (f->kind == FD_LISTENER)
+		return tcp_listener_set(f->listener, opts[i].opt, value);
+	return tcp_opts_set(&f->opts, opts[i].opt, value);
+}
+
+static int64_t get_tcp(struct scene *sc, struct fd *f, const struct call *c)
+{
+	int i = opt_of(c);
+
+	if (i < 0)
+		return -E_NOPROTOOPT;
+	if (f->kind == FD_CONN)
+		return tcp_conn_get(tcp_of(sc), f->conn, opts[i].opt) / opts[i].unit;
+	if (f->kind == FD_LISTENER)
+		return tcp_listener_get(tcp_of(sc), f->listener, opts[i].opt) / opts[i].unit;
+	return tcp_opts_get(tcp_of(sc), &f->opts, opts[i].opt) / opts[i].unit;
+}
+
 static bool call_setsockopt(struct scene *sc, const struct call *c, int64_t *res)
 {
 	struct fd *f = fd_of(sc, c);
@@ -308,32 +373,31 @@ static bool call_setsockopt(struct scene *sc, const struct call *c, int64_t *res
 	*res = f ? 0 : -E_BADF;
 	if (!f)
 		return true;
-	if (has_word(c, 2, "TCP_NODELAY")) {
-		f->nodelay = on;
-		if (f->conn)
-			tcp_set_nodelay(tcp_of(sc), f->conn, on);
-	} else if (has_word(c, 2, "TCP_CORK")) {
-		if (f->conn)
-			tcp_cork(tcp_of(sc), f->conn, on);
-	} else if (has_word(c, 2, "SO_LINGER")) {
+	if (has_word(c, 2, "SO_LINGER"))
 		f->linger_reset = on;	/* {onoff=1, linger=0}: the only one that scripts need */
-	} else if (!has_word(c, 2, "SO_REUSEADDR")) {
-		*res = -E_NOPROTOOPT;
-	}
+	else if (!has_word(c, 2, "SO_REUSEADDR"))
+		*res = set_tcp(sc, f, c);
 	return true;
 }
 
-/* getsockopt(FD, SOL_SOCKET, SO_ERROR, [EXPECTED], [4]): the value is compared here */
+/* getsockopt(FD, LEVEL, NAME, [EXPECTED], [4]): the value is compared here */
 static bool call_getsockopt(struct scene *sc, const struct call *c, int64_t *res)
 {
 	struct fd *f = fd_of(sc, c);
 
-	*res = !f ? -E_BADF : has_word(c, 2, "SO_ERROR") ? 0 : -E_NOPROTOOPT;
-	if (*res)
+	bool err = has_word(c, 2, "SO_ERROR");
+	int64_t value;
+
+	*res = -E_BADF;
+	if (!f)
 		return true;
-	if (c->args_n > 3 && c->args[3].kind == ARG_NUMBER && c->args[3].number != f->err)
+	value = err ? f->err : get_tcp(sc, f, c);
+	*res = value < 0 ? value : 0;
+	if (value >= 0 && c->args_n > 3 && c->args[3].kind == ARG_NUMBER &&
+	    c->args[3].number != value)
 		*res = -E_IO;
-	f->err = 0;
+	if (err)
+		f->err = 0;
 	return true;
 }
 

@@ -267,6 +267,9 @@ static const struct fact infos[] = {
 	INFO(snd_wnd),	     INFO(rcv_wnd),    INFO(retrans_segs), INFO(rto_fired),
 	INFO(bytes_in),	     INFO(bytes_out),  INFO(segs_in),	   INFO(segs_out),
 	INFO(unsent),	     INFO(unacked),    INFO(rcv_queued),   INFO(reass_pieces),
+	INFO(pmtu),	     INFO(advmss),     INFO(probes),	   INFO(backoff),
+	INFO(retransmits),   INFO(options),    INFO(ca_state),	   INFO(lost),
+	INFO(sacked),	     INFO(last_recv),  INFO(last_data_sent),
 };
 
 static const struct fact counts[] = {

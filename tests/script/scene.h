@@ -7,6 +7,7 @@
 #include "helper/host.h"
 #include "port/sim/sim.h"
 #include "script/script.h"
+#include "tcp/tcp_opt.h"
 
 #define SCENE_FDS_MAX 16u
 #define SCENE_TUPLES_MAX 64u
@@ -32,7 +33,8 @@ struct fd {
 	struct tcp_conn *conn;
 	struct tcp_listener *listener;
 	uint16_t bound_port;
-	bool bound, nodelay, linger_reset, connecting, connected, eof, write_shut;
+	struct tcp_opts opts;
+	bool bound, linger_reset, connecting, connected, eof, write_shut;
 	int err;			/* told by the stack, positive */
 	struct tuple *tuple;
 	struct pkt *partly;		/* taken from the stack, read as far as partly_off */

@@ -198,6 +198,7 @@ static const struct key keys[] = {
 	KEY(window_scale),
 	KEY(sack),
 	KEY(losses_max),
+	KEY(sides_max),
 	KEY(iss_below_wrap),
 	KEY(sack),
 	KEY_OF("frames", config.frames),

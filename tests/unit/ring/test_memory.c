@@ -10,7 +10,7 @@
 #define MANY 4096u		/* with more, the lookup table takes less for each */
 
 enum thing {
-	CONNECTION, LOSS, TIME_WAIT, DESCRIPTOR, OPERATION, COMPLETION, NEIGHBOUR, FRAME, BARE
+	CONNECTION, LOSS, SIDE, TIME_WAIT, DESCRIPTOR, OPERATION, COMPLETION, NEIGHBOUR, FRAME, BARE
 };
 
 static const struct cost {
@@ -23,6 +23,7 @@ static const struct cost {
 	{ OPERATION, 80 },	/* that waits: 64, and at most 16 to find it by its user_data */
 	{ COMPLETION, 16 },	/* place in the completion ring */
 	{ LOSS, 176 },		/* what a connection takes while something is missing */
+	{ SIDE, 104 },		/* what one takes for what its owner chose, or something rare */
 	{ TIME_WAIT, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ NEIGHBOUR, 210 },	/* its entry 192, its place in the lookup table 18 */
 	{ FRAME, 2184 },	/* 2048 bytes, its descriptor 128, its place in the free stack 8 */
@@ -50,6 +51,8 @@ static uint32_t *many_of(enum thing what, struct net_config *net, struct ring_co
 		return &net->tcp.conns_max;
 	case LOSS:
 		return &net->tcp.losses_max;
+	case SIDE:
+		return &net->tcp.sides_max;
 	case TIME_WAIT:
 		return &net->tcp.timewaits_max;
 	case DESCRIPTOR:
