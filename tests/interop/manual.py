@@ -47,7 +47,7 @@ def main():
     said = {re.match(r'\.\w+ (\w+)', tag)[1] for tag in paragraphs(page('leat'))}
     checks = [('leat(1) has the commands that leat help lists', sorted(set(commands) ^ said))]
     for command in commands:
-        if (MAN / f'leat-{command}.1').exists() or '--' in help_of(command):
+        if (MAN / f'leat-{command}.1').exists() or re.search(r'^ +(-\w, )?--', help_of(command), flags=re.M):
             checks.append((f'leat-{command}(1) has the options of leat help {command}', list(option_errors(command))))
     for n, (what, errors) in enumerate(checks, 1):
         print(f'{"not ok" if errors else "ok"} {n} - {what}')
