@@ -186,6 +186,11 @@ struct tcp_conn *tcp_ready_conn(struct tcp *t, unsigned *bits);
 
 void *tcp_owner(const struct tcp_conn *c);
 void tcp_set_nodelay(struct tcp *t, struct tcp_conn *c, bool on);
+
+/* Congestion control by name (TCP_CONGESTION), before or while the connection is; the window stays
+ * what it is.  0 or -E_NOENT. */
+int tcp_set_cc(struct tcp *t, struct tcp_conn *c, const char *name, size_t len);
+const char *tcp_cc_name(const struct tcp *t, const struct tcp_conn *c);
 int tcp_error(const struct tcp_conn *c);	/* positive, 0: none */
 enum tcp_state tcp_conn_state(const struct tcp_conn *c);
 

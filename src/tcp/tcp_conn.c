@@ -29,7 +29,7 @@ const struct tcp_config tcp_config_default = {
 	.timestamps = true,
 	.window_scale = true,
 	.sack = true,
-	.cc = &cc_newreno,
+	.cc = &cc_cubic,
 };
 
 static const char *config_fault(const struct tcp_config *g)

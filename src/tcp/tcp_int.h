@@ -121,7 +121,7 @@ struct tcp_loss {
 		uint32_t flight, delivered, out;
 	} prr;
 	struct {				/* what to return to when it was no loss */
-		uint32_t cwnd, ssthresh;
+		struct cc cc;
 		uint32_t ts;			/* of the first retransmission, RFC 3522; 0: none */
 		uint32_t una;			/* where the episode began */
 		int32_t resends;		/* not yet reported as duplicates, RFC 3708 */
@@ -403,6 +403,7 @@ void tcp_rtx_sacked(struct tcp_conn *c, struct tcp_tx *tx);
 void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c);	/* recovery begins */
 uint32_t tcp_rtx_pipe(const struct tcp_conn *c);	/* bytes believed to be in the network */
 nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c);	/* backed off */
+struct cc_ack tcp_cc_event(const struct tcp *t, const struct tcp_conn *c);
 
 /* tcp_loss.c */
 struct tcp_loss *tcp_loss_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */

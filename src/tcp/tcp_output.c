@@ -56,7 +56,8 @@ void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
 	if (c->flags & TCPF_TS)
 		mss -= 12;	/* RFC 9293 §3.7.1: options count against the payload (RFC 6691) */
 	c->snd.mss = (uint16_t)mss;
-	cc_init(&c->cc, t->config.cc, mss);
+	cc_init(&c->cc, c->cc.ops ? c->cc.ops : t->config.cc, mss);
+	cc_round_from(&c->cc, c->snd.una);
 }
 
 /* The peer's SYN told what it can do and take. */
@@ -626,11 +627,12 @@ static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 	}
 	if (n == TCP_OUT_SEGS_MAX)
 		tcp_want_output(t, c);
+	if (n || c->snd.unsent.head)
+		cc_sent(&c->cc, tcp_rtx_pipe(c));
 }
 
 void tcp_output(struct tcp *t, struct tcp_conn *c)
 {
-
 	if (unlikely(!tcp_synchronized((enum tcp_state)c->state))) {
 		if (c->flags & TCPF_ACK_NOW && c->state != TCP_CLOSED)
 			tcp_open_send_syn(t, c);

@@ -131,10 +131,14 @@ void tcp_tlp_send(struct tcp *t, struct tcp_conn *c)
 /* §7.4: did the probe mend a loss that the window must hear of? */
 void tcp_tlp_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s, bool dsack)
 {
+	struct cc_ack e;
+
 	if (!c->loss || !c->loss->tlp.out || seq_lt(s->ack, c->loss->tlp.end_seq))
 		return;
 	c->loss->tlp.out = false;
 	if (c->loss->tlp.again && !dsack && seq_gt(s->ack, c->loss->tlp.end_seq) &&
-	    !(c->flags & (TCPF_RECOVERY | TCPF_LOSS)))
-		c->cc.ops->on_loss(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	    !(c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
+		e = tcp_cc_event(t, c);
+		c->cc.ops->on_loss(&c->cc, &e);
+	}
 }

@@ -272,10 +272,23 @@ void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg
 	c->rtx.retries = c->rtx.backoff = 0;
 }
 
+/* What happens now, as congestion control hears of it. */
+struct cc_ack tcp_cc_event(const struct tcp *t, const struct tcp_conn *c)
+{
+	return (struct cc_ack){.now = t->core->now, .inflight = c->snd.nxt - c->snd.una,
+			       .srtt = USEC(c->rtx.srtt_us), .rtt_min = USEC(c->rtx.rtt_min_us)};
+}
+
 static void recovery_ends(struct tcp *t, struct tcp_conn *c)
 {
-	if (c->flags & TCPF_RECOVERY)
-		c->cc.ops->on_recovered(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	struct cc_ack e = tcp_cc_event(t, c);
+
+	if (c->flags & TCPF_RECOVERY) {
+		c->cc.ops->on_recovered(&c->cc, &e);
+		if (!(c->flags & TCPF_SACK))	/* RFC 6582 §3.2 step 3, option 1: no burst */
+			cc_set_window(&c->cc, MIN(c->cc.cwnd, MAX(e.inflight, c->snd.mss) +
+								      c->snd.mss));
+	}
 	if (c->loss)
 		tcp_rack_recovered(c);
 	c->flags &= ~(uint32_t)(TCPF_RECOVERY | TCPF_LOSS);
@@ -285,10 +298,12 @@ static void recovery_ends(struct tcp *t, struct tcp_conn *c)
 /* Something is lost that nobody expected: a new episode. */
 void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c)
 {
+	struct cc_ack e = tcp_cc_event(t, c);
+
 	tcp_undo_begin(t, c);
 	c->flags |= TCPF_RECOVERY;
 	c->rtx.recover = c->snd.nxt;
-	c->cc.ops->on_loss(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+	c->cc.ops->on_loss(&c->cc, &e);
 	if (c->loss)
 		tcp_prr_begin(c);
 	t->n.fast_retransmits++;
@@ -328,14 +343,15 @@ static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const stru
 /* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
 void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	struct cc_ack ack = {.now = t->core->now, .acked = s->ack - c->snd.una,
-			     .inflight = c->snd.nxt - c->snd.una};
+	struct cc_ack ack = tcp_cc_event(t, c);
 	bool original;
 	/* RFC 6937 §2: what arrived that was not known to have arrived */
 	uint32_t sacked = tcp_sack_bytes(c), news = sacked ? c->loss->sack.delivered : 0;
 	uint32_t lent = free_acked(t, c, s, &ack.rtt, &original);
 
-	ack.app_limited = ack.inflight + c->snd.mss <= c->cc.cwnd / 2 + c->cc.cwnd / 4;
+	ack.acked = s->ack - c->snd.una;
+	ack.app_limited = cc_app_limited(&c->cc);
+	ack.round_start = cc_round(&c->cc, s->ack, c->snd.nxt);
 	tcp_snd_acked(t, c, s->ack, lent);
 	ip_path_confirm(t->ip, &c->path);
 	c->rtx.dupacks = c->rtx.retries = c->rtx.probes = 0;
@@ -447,6 +463,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		return;
 	}
 	if (c->rtx.sent.head) {
+		struct cc_ack e = tcp_cc_event(t, c);
 		bool first = !(c->flags & TCPF_LOSS);
 
 		tcp_undo_begin(t, c);
@@ -454,7 +471,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		if (tcp_tx(c->rtx.sent.head)->flags & TX_SACKED)
 			tcp_sack_renege(c);
 		if (first)	/* RFC 5681 §3.1: ssthresh once for a window */
-			c->cc.ops->on_rto(&c->cc, c->snd.nxt - c->snd.una, t->core->now);
+			c->cc.ops->on_rto(&c->cc, &e);
 		else
 			cc_one_segment(&c->cc);
 		c->flags = (c->flags & ~(uint32_t)TCPF_RECOVERY) | TCPF_LOSS;

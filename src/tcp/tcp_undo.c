@@ -10,8 +10,7 @@ void tcp_undo_begin(struct tcp *t, struct tcp_conn *c)
 	if (!tcp_loss_get(t, c) || c->flags & (TCPF_RECOVERY | TCPF_LOSS))
 		/* one episode follows another: the first one's memory counts */
 		return;
-	c->loss->undo.cwnd = c->cc.cwnd;
-	c->loss->undo.ssthresh = c->cc.ssthresh;
+	c->loss->undo.cc = c->cc;
 	c->loss->undo.una = c->snd.una;
 	c->loss->undo.ts = 0;
 	c->loss->undo.resends = 0;
@@ -47,7 +46,7 @@ void tcp_undo_dsack(struct tcp_conn *c)
 
 static void undo(struct tcp *t, struct tcp_conn *c)
 {
-	cc_restore(&c->cc, c->loss->undo.cwnd, c->loss->undo.ssthresh);
+	cc_restore(&c->cc, &c->loss->undo.cc);
 	tcp_rtx_unmark(c);
 	c->loss->undo.frto = 0;
 	c->loss->undo.resends = 0;

@@ -123,6 +123,22 @@ void tcp_set_nodelay(struct tcp *t, struct tcp_conn *c, bool on)
 		tcp_want_output(t, c);
 }
 
+int tcp_set_cc(struct tcp *t, struct tcp_conn *c, const char *name, size_t len)
+{
+	const struct cc_ops *ops = cc_find(name, len);
+
+	if (!ops)
+		return -E_NOENT;
+	if (ops != c->cc.ops)
+		cc_switch(&c->cc, ops);
+	return 0;
+}
+
+const char *tcp_cc_name(const struct tcp *t, const struct tcp_conn *c)
+{
+	return (c->cc.ops ? c->cc.ops : t->config.cc)->name;
+}
+
 struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c)
 {
 	struct pkt *p = c->rcv.head;

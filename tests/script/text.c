@@ -215,6 +215,10 @@ bool script_set(struct script *s, const char *key, const char *value)
 	if (strcmp(key, "tolerance_usecs") == 0) {	/* packetdrill's; ours is exact */
 		return true;
 	}
+	if (strcmp(key, "cc") == 0) {
+		s->config.tcp.cc = cc_find(value, strlen(value));
+		return s->config.tcp.cc != NULL;
+	}
 	if (!value_of(value, &v))
 		return false;
 	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {

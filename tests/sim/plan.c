@@ -221,6 +221,15 @@ static void draw_trouble(struct dice *d, struct plan *p, const struct plan_optio
 	p->attack_gap = magnitude(d, USEC(100), MSEC(50));
 }
 
+static void draw_later(struct dice *d, struct station_plan *s)
+{
+	unsigned n = 0;
+
+	while (cc_at(n))
+		n++;
+	s->config.tcp.cc = chance(d, 50) ? tcp_config_default.cc : cc_at(below(d, n));
+}
+
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_options *o)
 {
 	struct dice d;
@@ -247,6 +256,8 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_options *o)
 	for (unsigned i = 0; i < p->flows; i++)
 		draw_flow(&d, p, &p->flow[i], i);
 	qsort(p->flow, p->flows, sizeof(*p->flow), by_start);
+	for (unsigned i = 0; i < p->stations; i++)
+		draw_later(&d, &p->station[i]);
 }
 
 void plan_free(struct plan *p)
@@ -260,12 +271,13 @@ static void print_station(unsigned i, const struct station_plan *s)
 	const struct impair_faults *f = &s->faults;
 	const struct tcp_config *t = &s->config.tcp;
 
-	printf("host%u: %s, mtu %u, rcvbuf %u sndbuf %u wnd %u, ts %d ws %d, "
+	printf("host%u: %s, %s, mtu %u, rcvbuf %u sndbuf %u wnd %u, ts %d ws %d, "
 	       "rto %.3f..%.1f, delack "
 	       "%.3f, msl %.2f, conns %u timewaits %u backlog %u, wrap %u, "
 	       "gap %.6f, starve %.3f/%.3f "
 	       "to %u\n",
-	       i, s->door ? "door" : "tcp.h", s->mtu, t->rcvbuf, t->sndbuf, t->rcv_wnd_initial,
+	       i, s->door ? "door" : "tcp.h", t->cc->name, s->mtu, t->rcvbuf, t->sndbuf,
+	       t->rcv_wnd_initial,
 	       t->timestamps, t->window_scale, (double)t->rto_min / 1e9, (double)t->rto_max / 1e9,
 	       (double)t->delack / 1e9, (double)t->msl / 1e9, t->conns_max, t->timewaits_max,
 	       s->backlog, t->iss_below_wrap, (double)s->poll_gap / 1e9,

@@ -18,6 +18,11 @@ static void ack(uint32_t acked)
 	cc.ops->on_ack(&cc, &(struct cc_ack){.now = 1, .acked = acked, .inflight = cc.cwnd});
 }
 
+static void on(void (*event)(struct cc *, const struct cc_ack *), uint32_t inflight)
+{
+	event(&cc, &(struct cc_ack){.now = 1, .inflight = inflight});
+}
+
 static void first_window_is_ten_segments_but_not_much_more_than_14_kib(void **state)
 {
 	assert_int_equal(cc_initial_window(1460), 14600);
@@ -43,7 +48,7 @@ static void slow_start_grows_by_what_is_acknowledged_up_to_two_segments(void **s
 
 static void slow_start_after_a_timeout_grows_by_one_segment_an_ack(void **state)
 {
-	cc.ops->on_rto(&cc, 10 * MSS, 1);
+	on(cc.ops->on_rto, 10 * MSS);
 	assert_int_equal(cc.cwnd, MSS);
 	assert_int_equal(cc.ssthresh, 5 * MSS);
 	ack(2 * MSS);
@@ -95,25 +100,25 @@ static void window_does_not_grow_while_it_is_not_the_limit_or_in_recovery(void *
 
 static void loss_halves_the_flight_but_leaves_two_segments(void **state)
 {
-	cc.ops->on_loss(&cc, 20 * MSS, 1);
+	on(cc.ops->on_loss, 20 * MSS);
 	assert_int_equal(cc.ssthresh, 10 * MSS);
 	assert_int_equal(cc.cwnd, 10 * MSS);
-	cc.ops->on_loss(&cc, 3 * MSS, 1);
+	on(cc.ops->on_loss, 3 * MSS);
 	assert_int_equal(cc.ssthresh, 2 * MSS);
 	assert_int_equal(cc.cwnd, 2 * MSS);
-	cc.ops->on_rto(&cc, MSS, 1);
+	on(cc.ops->on_rto, MSS);
 	assert_int_equal(cc.ssthresh, 2 * MSS);
 	assert_int_equal(cc.cwnd, MSS);
 }
 
 static void end_of_recovery_makes_no_burst(void **state)
 {
-	cc.ops->on_loss(&cc, 20 * MSS, 1);
-	cc.ops->on_recovered(&cc, 4 * MSS, 1);
+	on(cc.ops->on_loss, 20 * MSS);
+	on(cc.ops->on_recovered, 4 * MSS);
 	assert_int_equal(cc.cwnd, 5 * MSS);
-	cc.ops->on_recovered(&cc, 0, 1);
+	on(cc.ops->on_recovered, 0);
 	assert_int_equal(cc.cwnd, 2 * MSS);
-	cc.ops->on_recovered(&cc, 30 * MSS, 1);
+	on(cc.ops->on_recovered, 30 * MSS);
 	assert_int_equal(cc.cwnd, 10 * MSS);		/* ssthresh */
 }
 
