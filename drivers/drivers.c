@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/fmt.h"
-#include "drivers/drivers.h"
+#include "drivers/drivers_int.h"
 #include "drivers/slirp/slirp_dev.h"
 
 struct drivers_kind {
@@ -98,7 +98,8 @@ static const struct drivers_kind drivers_kinds[] = {
 	    .keys = DRIVERS_ADDRESS " queues mode exception",
 	    .modes = "auto nohuge",
 	    .what = "whatever DPDK drives; keys that are not ours are the device's",
-	    .devargs = true, .later = true } },
+	    .devargs = true },
+	  drivers_dpdk },
 	{ { .name = "pcap", .form = "pcap:FILE", .keys = DRIVERS_ADDRESS,
 	    .what = "a captured file: replayed in, recorded out", .later = true } },
 	{ { .name = "wire", .form = "wire:PATH", .keys = DRIVERS_ADDRESS " mode peer exception",

@@ -7,6 +7,7 @@ declare -A packages=(
 	[build]="gcc libc6-dev make meson ninja-build pkg-config python3 libslirp-dev"
 	[test]="libcmocka-dev binutils curl apache2-utils"
 	[bench]="valgrind"
+	[dpdk]="libdpdk-dev libnuma-dev"
 	[fuzz]="clang llvm libclang-rt-14-dev"
 	[docs]="cmark-gfm mandoc"
 )
