@@ -8,6 +8,8 @@
 #include "base/fmt.h"
 #include "drivers/drivers_int.h"
 #include "drivers/slirp/slirp_dev.h"
+#include "drivers/tap/tap.h"
+#include "drivers/wire/wire_sock.h"
 
 struct drivers_kind {
 	struct drivers_help help;
@@ -73,6 +75,50 @@ static int drivers_none(struct drivers_link *link, const struct drivers_spec *sp
 	return 0;
 }
 
+/* Without ip=, a stack on a TAP and the kernel's end of it find each other here. */
+#define DRIVERS_TAP_STACK IPV4(10, 71, 0, 2)
+#define DRIVERS_TAP_KERNEL IPV4(10, 71, 0, 1)
+
+static int drivers_tap(struct drivers_link *link, const struct drivers_spec *spec,
+		       struct pool *pool, char *why, size_t size)
+{
+	struct tap_config config = {
+		.name = spec->arg,
+		.mac = spec->mac,
+		.mtu = spec->mtu,
+		.plain = spec->mode && !strcmp(spec->mode, "plain"),
+	};
+
+	if (!spec->has_ip && !spec->dhcp) {
+		link->addr = addr_v4(DRIVERS_TAP_STACK);
+		link->prefix = 24;
+		link->has_addr = true;
+		if (!spec->has_gw)
+			link->gateway = addr_v4(DRIVERS_TAP_KERNEL);
+		link->via_gateway = true;
+	}
+	link->host_address = tap_host_address;
+	return tap_open(&link->dev, pool, &config, why, size);
+}
+
+static int drivers_wire(struct drivers_link *link, const struct drivers_spec *spec,
+			struct pool *pool, char *why, size_t size)
+{
+	struct wire_sock_config config = {
+		.path = spec->arg,
+		.peer = spec->peer,
+		.dgram = spec->mode && !strcmp(spec->mode, "dgram"),
+		.mac = spec->mac,
+		.mtu = spec->mtu,
+	};
+
+	if (spec->peer && !config.dgram) {
+		fmt(why, size, "wire: peer= goes with mode=dgram");
+		return -E_INVAL;
+	}
+	return wire_sock_open(&link->dev, pool, &config, why, size);
+}
+
 #define DRIVERS_ADDRESS "ip gw mac mtu"
 
 static const struct drivers_kind drivers_kinds[] = {
@@ -87,7 +133,8 @@ static const struct drivers_kind drivers_kinds[] = {
 	  drivers_none },
 	{ { .name = "tap", .form = "tap:NAME", .keys = DRIVERS_ADDRESS " mode exception",
 	    .modes = "offload plain",
-	    .what = "a TAP interface of the kernel: created, or joined", .later = true } },
+	    .what = "a TAP interface of the kernel: created, or joined" },
+	  drivers_tap },
 	{ { .name = "packet", .form = "packet:IF", .keys = DRIVERS_ADDRESS " mode exception",
 	    .modes = "offload plain",
 	    .what = "a network interface, beside the kernel (AF_PACKET)", .later = true } },
@@ -104,8 +151,8 @@ static const struct drivers_kind drivers_kinds[] = {
 	    .what = "a captured file: replayed in, recorded out", .later = true } },
 	{ { .name = "wire", .form = "wire:PATH", .keys = DRIVERS_ADDRESS " mode peer exception",
 	    .modes = "stream dgram",
-	    .what = "a cable: a Unix socket to another leat or to a virtual machine",
-	    .later = true } },
+	    .what = "a cable: a Unix socket to another leat or to a virtual machine" },
+	  drivers_wire },
 };
 
 const struct drivers_help *drivers_kind(unsigned i)

@@ -35,6 +35,9 @@ struct drivers_link {
 	/* Lets connections to host:port of this machine in to the stack's port; NULL: the stack can
 	 * be reached at its own address.  Returns the port or a negative error. */
 	int (*publish)(struct netdev *dev, uint32_t host, uint16_t port, uint16_t stack_port);
+	/* Gives the other end of the link an address (host order), where opening it has made it;
+	 * NULL: there is nothing of the kind. */
+	void (*host_address)(struct netdev *dev, uint32_t host, uint8_t prefix);
 	char exception[32];	/* "" or the kernel's TAP that gets what is not ours */
 };
 

@@ -103,6 +103,13 @@ static int lib_address(struct lib *l, char *why, size_t size)
 
 	if (!link->dev.ops)	/* "none" */
 		return 0;
+	if (!link->has_addr) {
+		fmt(why, size, "a stack on %s needs an address; add ,ip=ADDRESS/PREFIX or ,ip=dhcp",
+		    l->options.net);
+		return -E_INVAL;
+	}
+	if (link->host_address && link->via_gateway)
+		link->host_address(&link->dev, addr_to_v4(&link->gateway), link->prefix);
 	index = net_add_dev(&l->net, &link->dev);
 	err = index < 0 ? index : 0;
 	if (!err)
@@ -190,6 +197,18 @@ void leat_address(struct leat_ring *ring, struct leat_addr *addr)
 {
 	*addr = (struct leat_addr){ .port = 0 };
 	mem_copy(addr->ip, lib_of(ring)->link.addr.b, sizeof(addr->ip));
+}
+
+void leat_outside(struct leat_ring *ring, const struct leat_addr *host, uint16_t port,
+		  struct leat_addr *at)
+{
+	if (lib_of(ring)->link.publish) {
+		*at = *host;
+		at->port = port;
+		return;
+	}
+	leat_address(ring, at);
+	at->port = port;
 }
 
 int leat_publish(struct leat_ring *ring, const struct leat_addr *host, uint16_t port)

@@ -18,6 +18,7 @@ struct leat_command {
 
 extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
+extern const struct leat_command leat_wire;
 
 enum leat_option_kind {
 	LEAT_OPTION_FLAG,
@@ -38,6 +39,13 @@ struct leat_option {
  * how many of these, or -1 after a line on stderr. */
 int leat_options_read(const char *command, const struct leat_option *options, int argc, char **argv,
 		      const char **words, int most);
+
+/* Numbers with units: "1%" or "0.01" in parts per million, "20ms", "100mbit", "64k".  False: it is
+ * none. */
+bool leat_unit_ppm(const char *text, uint32_t *ppm);
+bool leat_unit_time(const char *text, nsec *out);
+bool leat_unit_rate(const char *text, uint64_t *bits_a_second);
+bool leat_unit_bytes(const char *text, uint32_t *out);
 
 /* LEAT_EXIT_OK when --net was typed rightly; else LEAT_EXIT_USAGE, after a line on stderr. */
 int leat_net_check(const char *command, const char *spec);

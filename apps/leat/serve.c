@@ -241,6 +241,8 @@ static int serve_publish(struct serve *s)
 {
 	struct leat_addr at = { .port = (uint16_t)s->port };
 	uint16_t inside = (uint16_t)(s->port ? s->port : SERVE_STACK_PORT);
+	struct addr shown;
+	char text[48];
 	int port;
 
 	mem_copy(at.ip, s->bind_addr.b, sizeof(at.ip));
@@ -258,9 +260,13 @@ static int serve_publish(struct serve *s)
 			s->bind, strerror(-port));
 	if (port < 0)
 		return LEAT_EXIT_FAILED;
+	leat_outside(s->ring, &at, (uint16_t)port, &at);
+	mem_copy(shown.b, at.ip, sizeof(at.ip));
+	if (addr_is_any(&shown))
+		shown = addr_v4(IPV4(127, 0, 0, 1));
+	fmt(text, sizeof(text), "%pI", &shown);
 	printf("leat: serving %s at http://%s:%d/ (Ctrl-C ends)\n",
-	       s->own_site ? "pages about leat" : s->dir,
-	       addr_is_any(&s->bind_addr) ? "127.0.0.1" : s->bind, port);
+	       s->own_site ? "pages about leat" : s->dir, text, port);
 	fflush(stdout);
 	return LEAT_EXIT_OK;
 }

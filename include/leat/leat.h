@@ -86,6 +86,11 @@ void leat_address(struct leat_ring *ring, struct leat_addr *addr);
  * outside, or a negative error number: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL. */
 int leat_publish(struct leat_ring *ring, const struct leat_addr *host, uint16_t port);
 
+/* Where a port that leat_publish() returned is reached: at `host` of this machine, or at the
+ * stack's own address on its link. */
+void leat_outside(struct leat_ring *ring, const struct leat_addr *host, uint16_t port,
+		  struct leat_addr *at);
+
 /* Calls `each` with every counter of the stack: its group ("tcp", "drop", "memory" ...), its name,
  * what it counts in words (may be empty), and its value. */
 void leat_counters(struct leat_ring *ring,

@@ -29,7 +29,9 @@ enum pkt_flags {
 	PKT_LENT = 1 << 1,	/* bare, and names lent memory */
 	/* receive: the device (or this process) vouches for the L4 checksum */
 	PKT_CSUM_OK = 1 << 2,
-	PKT_CSUM_TODO = 1 << 3,	/* transmit: L4 checksum to be filled by the device */
+	/* transmit: L4 checksum to be filled by the device; its field has the pseudo-header's sum.
+	 * Receive, with PKT_CSUM_OK: it never was filled */
+	PKT_CSUM_TODO = 1 << 3,
 	PKT_LINK_BCAST = 1 << 4,	/* receive: came to a group address of link or of ip */
 	PKT_LOOPED = 1 << 5,	/* never was on a wire: a local address to a local address */
 };
@@ -59,6 +61,8 @@ struct pkt {
 	uint8_t if_index;	/* receive: the device it came from */
 	/* receive: the IP header starts at data - l3 (set by ip when it pulls it) */
 	uint16_t l3;
+	/* receive: payload bytes of each segment that the device merged into this one; 0: none */
+	uint16_t gso;
 	uint16_t slices;	/* of the references, those that slices hold */
 
 	/* second cache line: belongs to whichever layer holds the packet */
@@ -132,6 +136,7 @@ OWNER(pkt_put) static inline struct pkt *pkt_new(struct pool *pool)
 	p->flags = 0;
 	p->if_index = 0;
 	p->l3 = 0;
+	p->gso = 0;
 	return p;
 }
 

@@ -25,7 +25,8 @@ struct netdev_ops {
 	const char *kind;	/* "slirp", "loop", "tap" ... */
 
 	/* Up to `max` received frames, each new from dev->pool with `data` at the Ethernet
-	 * header and `total` its length (no FCS); ownership passes to the caller.  Returns how
+	 * header and `total` its length (no FCS), within the MTU unless the device merged
+	 * segments (then `gso` says of what size); ownership passes to the caller.  Returns how
 	 * many, or a negative error number when the link is gone.  Frames that found no memory
 	 * or did not fit are counted in dev->stats and lost, here and not later. */
 	int (*rx)(struct netdev *dev, struct pkt **out, unsigned max);
