@@ -4,8 +4,10 @@
 
 #include "drivers/drivers.h"
 
-/* Fill link->dev; addresses are set already. */
+/* Each fills link->dev; addresses are set already. */
 int drivers_dpdk(struct drivers_link *link, const struct drivers_spec *spec, struct pool *pool,
 		 char *why, size_t size);
+int drivers_xdp(struct drivers_link *link, const struct drivers_spec *spec, struct pool *pool,
+		char *why, size_t size);
 
 #endif
