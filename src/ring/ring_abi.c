@@ -40,9 +40,53 @@ void leat_buf_put(struct leat_ring *ring, const struct leat_cqe *cqe)
 	sock_buf_put(&ring->socks, number_of(cqe));
 }
 
+void leat_bufs_put(struct leat_ring *ring, const struct leat_cqe *cqe, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (cqe[i].flags & LEAT_CQE_F_BUFFER)
+			leat_buf_put(ring, &cqe[i]);
+}
+
+size_t leat_buf_control(struct leat_ring *ring, const struct leat_cqe *cqe, int fd, void *control,
+			size_t size)
+{
+	return sock_buf_control(&ring->socks, number_of(cqe), fd, control, size);
+}
+
 void leat_buf_from(struct leat_ring *ring, const struct leat_cqe *cqe, struct leat_addr *from)
 {
 	sock_buf_from(&ring->socks, number_of(cqe), from);
+}
+
+int leat_ready(struct leat_ring *ring, int fd)
+{
+	return sock_ready(&ring->socks, fd);
+}
+
+int leat_getsockname(struct leat_ring *ring, int fd, struct leat_addr *addr)
+{
+	return sock_name(&ring->socks, fd, addr);
+}
+
+int leat_getpeername(struct leat_ring *ring, int fd, struct leat_addr *addr)
+{
+	return sock_peer(&ring->socks, fd, addr);
+}
+
+int leat_queued(struct leat_ring *ring, int fd, enum leat_queue queue)
+{
+	return sock_queued(&ring->socks, fd, queue);
+}
+
+int leat_setsockopt(struct leat_ring *ring, int fd, int level, int name, const void *value,
+		    uint32_t len)
+{
+	return sock_setopt(&ring->socks, fd, level, name, value, len);
+}
+
+int leat_getsockopt(struct leat_ring *ring, int fd, int level, int name, void *value, uint32_t *len)
+{
+	return sock_getopt(&ring->socks, fd, level, name, value, len);
 }
 
 int leat_conn_info(struct leat_ring *ring, int fd, struct leat_conn_info *out)

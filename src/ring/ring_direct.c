@@ -4,7 +4,8 @@
 void ring_config_default(struct ring_config *config)
 {
 	*config = (struct ring_config){
-		.sock = {.sockets = 4096, .dgrams = 1024, .ops = 16384, .completions = 4096}};
+		.sock = {.sockets = 4096, .dgrams = 1024, .colds = 4096, .ops = 16384,
+			 .completions = 4096}};
 }
 
 size_t ring_direct_bytes(const struct ring_config *config, const char **why)

@@ -6,7 +6,11 @@
 #include "ring/ring.h"
 
 #define SKIP LEAT_SQE_CQE_SKIP_SUCCESS
-#define SEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL)
+#define SEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL | LEAT_MSG_DONTWAIT | LEAT_MSG_CONFIRM)
+#define LEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL | LEAT_MSG_CONFIRM)
+#define RECV_FLAGS (LEAT_MSG_PEEK | LEAT_MSG_TRUNC | LEAT_MSG_DONTWAIT | LEAT_MSG_WAITALL | \
+		    LEAT_MSG_ERRQUEUE | LEAT_MSG_NOSIGNAL)
+#define CANCEL_FLAGS (LEAT_ASYNC_CANCEL_ALL | LEAT_ASYNC_CANCEL_FD | LEAT_ASYNC_CANCEL_ANY)
 
 struct row {
 	int (*run)(struct socks *s, const struct leat_sqe *sqe);
@@ -20,6 +24,12 @@ static int nop(struct socks *s, const struct leat_sqe *sqe)
 	return 0;
 }
 
+/* It has a number, and comes later. */
+static int unsupported(struct socks *s, const struct leat_sqe *sqe)
+{
+	return -E_OPNOTSUPP;
+}
+
 static const struct row rows[LEAT_OP_N] = {
 	[LEAT_OP_NOP] = {nop, 0, 0, SKIP},
 	[LEAT_OP_SOCKET] = {sock_socket, 0, 0, SKIP},
@@ -27,18 +37,27 @@ static const struct row rows[LEAT_OP_N] = {
 	[LEAT_OP_LISTEN] = {sock_listen, 0, 0, SKIP},
 	[LEAT_OP_ACCEPT] = {sock_accept, 0, LEAT_ACCEPT_MULTISHOT, SKIP},
 	[LEAT_OP_CONNECT] = {sock_connect, 0, 0, SKIP},
-	[LEAT_OP_RECV] = {sock_recv, 0, LEAT_RECV_MULTISHOT, SKIP},
+	[LEAT_OP_RECV] = {sock_recv, RECV_FLAGS, LEAT_RECV_MULTISHOT, SKIP},
 	[LEAT_OP_SEND] = {sock_send, SEND_FLAGS, 0, SKIP},
-	[LEAT_OP_SEND_ZC] = {sock_send_zc, SEND_FLAGS, 0, 0},
+	[LEAT_OP_SEND_ZC] = {sock_send_zc, LEND_FLAGS, 0, 0},
 	[LEAT_OP_SENDTO] = {sock_sendto, SEND_FLAGS, 0, SKIP},
 	[LEAT_OP_SHUTDOWN] = {sock_shutdown, 0, 0, SKIP},
 	[LEAT_OP_CLOSE] = {sock_close, LEAT_CLOSE_RESET, 0, SKIP},
 	[LEAT_OP_POLL_ADD] = {sock_poll_add, UINT32_MAX, 0, SKIP},
-	[LEAT_OP_POLL_REMOVE] = {sock_poll_remove, 0, 0, SKIP},
+	[LEAT_OP_POLL_REMOVE] = {sock_poll_remove, UINT32_MAX, 0, SKIP},
 	[LEAT_OP_TIMEOUT] = {ring_timeout, LEAT_TIMEOUT_ABS, 0, SKIP},
 	[LEAT_OP_TIMEOUT_REMOVE] = {ring_timeout_remove, LEAT_TIMEOUT_ABS | LEAT_TIMEOUT_UPDATE, 0,
 				    SKIP},
-	[LEAT_OP_ASYNC_CANCEL] = {sock_cancel, 0, 0, SKIP},
+	[LEAT_OP_ASYNC_CANCEL] = {sock_cancel, CANCEL_FLAGS, 0, SKIP},
+	[LEAT_OP_RECVMSG] = {sock_recvmsg, RECV_FLAGS, LEAT_RECV_MULTISHOT, SKIP},
+	[LEAT_OP_SENDMSG] = {sock_sendmsg, SEND_FLAGS, 0, SKIP},
+	[LEAT_OP_SENDMSG_ZC] = {sock_send_zc, LEND_FLAGS, 0, 0},
+	[LEAT_OP_SENDFILE] = {sock_send_zc, LEND_FLAGS, 0, 0},
+	[LEAT_OP_SPLICE] = {unsupported, 0, 0, SKIP},
+	[LEAT_OP_SETSOCKOPT] = {sock_setopt_sqe, 0, 0, SKIP},
+	[LEAT_OP_GETSOCKOPT] = {sock_getopt_sqe, 0, 0, SKIP},
+	[LEAT_OP_LINK_TIMEOUT] = {unsupported, LEAT_TIMEOUT_ABS, 0, 0},
+	[LEAT_OP_MSG_RING] = {unsupported, 0, 0, SKIP},
 };
 
 static inline bool understood(const struct leat_sqe *sqe)
@@ -69,6 +88,30 @@ static NOINLINE int submit(struct socks *s, const struct leat_sqe *sqe)
 		return busy(s);
 	sock_cq_answer(s, sqe, res);
 	return 0;
+}
+
+/* Those that a call can ask for. */
+static const uint64_t callable =
+	1ull << LEAT_OP_NOP | 1ull << LEAT_OP_SOCKET | 1ull << LEAT_OP_BIND |
+	1ull << LEAT_OP_LISTEN | 1ull << LEAT_OP_ACCEPT | 1ull << LEAT_OP_CONNECT |
+	1ull << LEAT_OP_RECV | 1ull << LEAT_OP_SEND | 1ull << LEAT_OP_SENDTO |
+	1ull << LEAT_OP_SHUTDOWN | 1ull << LEAT_OP_CLOSE | 1ull << LEAT_OP_POLL_REMOVE |
+	1ull << LEAT_OP_TIMEOUT_REMOVE | 1ull << LEAT_OP_ASYNC_CANCEL | 1ull << LEAT_OP_RECVMSG |
+	1ull << LEAT_OP_SENDMSG | 1ull << LEAT_OP_SPLICE | 1ull << LEAT_OP_SETSOCKOPT |
+	1ull << LEAT_OP_GETSOCKOPT | 1ull << LEAT_OP_MSG_RING;
+
+int leat_call(struct leat_ring *ring, const struct leat_sqe *sqe)
+{
+	struct socks *s = &ring->socks;
+	int res;
+
+	if (!understood(sqe) || !(callable >> sqe->opcode & 1) || sqe->flags)
+		return -E_INVAL;
+	s->calling = true;
+	res = rows[sqe->opcode].run(s, sqe);
+	s->calling = false;
+	assert(res != SOCK_PARKED);
+	return res == SOCK_BUSY ? -E_BUSY : res;
 }
 
 /* A SEND without flags, as it reads from the front of a submission. */

@@ -1,12 +1,10 @@
-/* The table of sockets: memory, descriptors, SOCKET, BIND, LISTEN, CLOSE, facts, and what is
- * believed.
+/* The table of sockets: memory, descriptors, SOCKET, CLOSE, and what is believed.
  *
  * A descriptor is the slot's index with the slot's count of lives (modulo SOCK_GENS) above it.
  * Slots are reused first in, first out, so that a stale descriptor is recognised for a long
  * time. */
 #include "sock/sock_int.h"
 
-#include "base/fmt.h"
 #include "wire/ipv4.h"
 
 /* ---- memory */
@@ -24,8 +22,13 @@ static const char *config_fault(const struct sock_config *g)
 	return NULL;
 }
 
+static uint32_t colds_of(const struct sock_config *g)
+{
+	return MIN(g->sockets, g->colds ? g->colds : 4096u);
+}
+
 struct layout {
-	size_t ops, socks, cqes, udps, hash, end;
+	size_t ops, socks, colds, cqes, udps, hash, end;
 	uint32_t hash_bits;
 };
 
@@ -35,7 +38,8 @@ static struct layout layout_of(const struct sock_config *g)
 
 	at.ops = 0;
 	at.socks = at.ops + ((size_t)g->ops + 1) * sizeof(struct sock_op);
-	at.cqes = at.socks + ((size_t)g->sockets + 1) * sizeof(struct sock);
+	at.colds = at.socks + ((size_t)g->sockets + 1) * sizeof(struct sock);
+	at.cqes = at.colds + ((size_t)colds_of(g) + 1) * sizeof(struct sock_cold);
 	at.cqes = ALIGN_UP(at.cqes, CACHE_LINE);
 	at.udps = at.cqes + (size_t)g->completions * sizeof(struct leat_cqe);
 	at.hash = ALIGN_UP(at.udps + (size_t)g->dgrams * sizeof(struct udp_sock), CACHE_LINE);
@@ -67,6 +71,9 @@ void sock_init(struct socks *s, const struct sock_config *config, struct net *ne
 	s->net = net;
 	s->ops = (struct sock_op *)(base + at.ops);
 	s->all = (struct sock *)(base + at.socks);
+	s->colds = (struct sock_cold *)(base + at.colds);
+	s->colds_max = colds_of(config);
+	s->cold_fresh = 1;
 	s->cqes = (struct leat_cqe *)(base + at.cqes);
 	s->udps = (struct udp_sock *)(base + at.udps);
 	s->op_hash = (uint32_t *)(base + at.hash);
@@ -79,6 +86,8 @@ void sock_init(struct socks *s, const struct sock_config *config, struct net *ne
 	s->fd_mask = (1u << s->fd_bits) - 1;
 	list_init(&s->stalled);
 	list_init(&s->udps_free);
+	for (unsigned i = 0; i < SOCK_BINDS_HASH; i++)
+		list_init(&s->binds[i]);
 	for (uint32_t i = config->ops; i > 0; i--) {
 		s->ops[i].opcode = LEAT_OP_N;
 		s->ops[i].next = s->ops_free;
@@ -104,9 +113,8 @@ struct sock *sock_new(struct socks *s, enum sock_kind kind)
 	if (s->free_first == 0)
 		s->free_last = 0;
 	s->socks_used++;
-	k->local = (struct addr){0};
-	k->polls = 0;
-	k->lport = 0;
+	k->conn = NULL;
+	k->rx = k->tx = k->polls = 0;
 	k->flags = 0;
 	k->kind = (uint8_t)kind;
 	k->fd = (int32_t)((uint32_t)k->gen << s->fd_bits | sock_index(s, k));
@@ -117,6 +125,7 @@ void sock_free(struct socks *s, struct sock *k)
 {
 	uint32_t i = sock_index(s, k);
 
+	sock_cold_put(s, k);
 	k->kind = SOCK_FREE;
 	k->fd = 0;
 	k->gen++;
@@ -142,7 +151,7 @@ void sock_addr_out(struct leat_addr *a, const struct addr *ip, uint16_t port)
 	mem_copy(a->ip, ip->b, sizeof(a->ip));
 }
 
-/* ---- SOCKET, BIND, LISTEN */
+/* ---- SOCKET */
 
 static int new_dgram(struct socks *s)
 {
@@ -182,53 +191,6 @@ int sock_socket(struct socks *s, const struct leat_sqe *sqe)
 	return -E_SOCKTNOSUPPORT;
 }
 
-int sock_bind(struct socks *s, const struct leat_sqe *sqe)
-{
-	struct sock *k = sock_of(s, sqe->fd);
-	const struct leat_addr *a = (const struct leat_addr *)sqe->addr;
-	struct addr ip;
-
-	if (!k)
-		return -E_BADF;
-	if (!a)
-		return -E_FAULT;
-	sock_addr_in(&ip, a);
-	if (k->kind == SOCK_DGRAM)
-		return k->udp->bound ? -E_INVAL : udp_bind(&s->net->udp, k->udp, &ip, a->port);
-	if (k->kind != SOCK_STREAM || k->flags & SOCKF_BOUND)
-		return -E_INVAL;
-	if (!addr_is_any(&ip) && !ip_is_local(&s->net->ip, &ip))
-		return -E_ADDRNOTAVAIL;
-	k->local = ip;
-	k->lport = a->port;
-	k->flags |= SOCKF_BOUND;
-	return 0;
-}
-
-int sock_listen(struct socks *s, const struct leat_sqe *sqe)
-{
-	struct sock *k = sock_of(s, sqe->fd);
-	struct tcp_listener *l;
-	int err;
-
-	if (!k)
-		return -E_BADF;
-	if (k->kind == SOCK_DGRAM)
-		return -E_OPNOTSUPP;
-	if (k->kind == SOCK_LISTENER)
-		return 0;
-	if (k->kind != SOCK_STREAM)
-		return -E_INVAL;
-	l = tcp_listen(&s->net->tcp, &k->local, k->lport, sqe->len, k, &err);
-	if (!l)
-		return err;
-	k->listener = l;
-	k->rx = k->tx = 0;
-	k->kind = SOCK_LISTENER;
-	k->flags = 0;
-	return 0;
-}
-
 /* ---- CLOSE */
 
 /* Answers everything on a queue with -ECANCELED. */
@@ -266,17 +228,19 @@ static void release(struct socks *s, struct sock *k, bool abort)
 int sock_close(struct socks *s, const struct leat_sqe *sqe)
 {
 	struct sock *k = sock_of(s, sqe->fd);
+	const struct sock_cold *cold;
 
 	if (!k)
 		return -E_BADF;
-	if (k->kind != SOCK_STREAM && (k->rx | k->tx | k->polls)) {
+	cold = sock_cold_of(s, k);
+	if (k->rx | k->tx | k->polls) {
 		if (!sock_op_spare(s))
 			return SOCK_BUSY;
 		sock_cancel_all(s, k, &k->rx);
 		sock_cancel_all(s, k, &k->tx);
 		sock_cancel_all(s, k, &k->polls);
 	}
-	release(s, k, sqe->op_flags & LEAT_CLOSE_RESET);
+	release(s, k, sqe->op_flags & LEAT_CLOSE_RESET || (cold && cold->linger_s == 0));
 	return 0;
 }
 
@@ -301,66 +265,6 @@ void sock_fini(struct socks *s)
 	list_init(&s->stalled);
 }
 
-/* ---- facts */
-
-static void conn_info(const struct tcp *t, const struct tcp_conn *c, struct leat_conn_info *out)
-{
-	struct tcp_info i;
-
-	tcp_get_info(t, c, &i);
-	sock_addr_out(&out->local, &i.local, i.lport);
-	sock_addr_out(&out->remote, &i.remote, i.rport);
-	(void)fmt(out->state, sizeof(out->state), "%s", tcp_state_name(i.state));
-	out->states_passed = i.states_passed;
-	out->snd_wscale = i.snd_wscale;
-	out->rcv_wscale = i.rcv_wscale;
-	out->timestamps = i.timestamps;
-	out->snd_mss = i.snd_mss;
-	out->rcv_mss = i.rcv_mss;
-	out->cwnd = i.cwnd;
-	out->ssthresh = i.ssthresh;
-	out->snd_wnd = i.snd_wnd;
-	out->rcv_wnd = i.rcv_wnd;
-	out->retransmits = i.retrans_segs;
-	out->timeouts = i.rto_fired;
-	out->srtt_ns = i.srtt;
-	out->rttvar_ns = i.rttvar;
-	out->rtt_min_ns = i.rtt_min;
-	out->rto_ns = i.rto;
-	out->bytes_in = i.bytes_in;
-	out->bytes_out = i.bytes_out;
-	out->segs_in = i.segs_in;
-	out->segs_out = i.segs_out;
-	out->bytes_queued = (uint64_t)i.unsent + i.unacked;
-}
-
-int sock_info(struct socks *s, int32_t fd, struct leat_conn_info *out)
-{
-	struct sock *k = sock_of(s, fd);
-
-	mem_zero(out, sizeof(*out));
-	if (!k)
-		return -E_BADF;
-	switch ((enum sock_kind)k->kind) {
-	case SOCK_CONN:
-		conn_info(&s->net->tcp, k->conn, out);
-		return 0;
-	case SOCK_LISTENER:
-		sock_addr_out(&out->local, tcp_listener_addr(k->listener),
-			      tcp_listener_port(k->listener));
-		(void)fmt(out->state, sizeof(out->state), "%s", tcp_state_name(TCP_LISTEN));
-		return 0;
-	case SOCK_DGRAM:
-		sock_addr_out(&out->local, &k->udp->local, k->udp->lport);
-		sock_addr_out(&out->remote, &k->udp->remote, k->udp->rport);
-		return 0;
-	case SOCK_STREAM:
-	case SOCK_FREE:
-		break;
-	}
-	return -E_NOTCONN;
-}
-
 /* ---- belief */
 
 void sock_check(const struct socks *s)
@@ -379,7 +283,8 @@ void sock_check(const struct socks *s)
 		if (k->kind == SOCK_DGRAM)
 			assert(k->udp->owner == k);
 		if (k->kind == SOCK_STREAM)
-			assert(k->polls == 0);
+			assert((k->rx | k->tx) == 0);
+		sock_cold_check(s, k);
 	}
 	for (uint32_t i = s->free_first; i; i = s->all[i].next_free) {
 		assert(s->all[i].kind == SOCK_FREE);

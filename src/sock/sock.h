@@ -10,7 +10,8 @@
  *
  * Not here: what is submitted how (ring/), time-outs (ring/), descriptors of an operating system.
  *
- * Always: a socket without pending operations owns 32 bytes here and nothing else; the backlog is
+ * Always: a socket without pending operations owns 32 bytes here and nothing else, unless it was
+ * bound or has options that tcp and udp do not know: then a struct sock_cold; the backlog is
  * empty unless the completion ring is full; every parked operation is on exactly one queue and can
  * be found by its user_data.  Nothing is allocated after sock_init().  One thread. */
 #ifndef SOCK_SOCK_H
@@ -24,6 +25,7 @@
 struct sock_config {
 	uint32_t sockets;	/* descriptors at once; SOCK_MAX */
 	uint32_t dgrams;	/* how many of them may be UDP */
+	uint32_t colds;		/* how many may be bound or have rare options; 0: 4096 at most */
 	uint32_t ops;		/* operations parked at once, time-outs and lent memory included */
 	uint32_t completions;	/* entries of the ring: a power of two, from SOCK_CQ_MIN */
 };
@@ -36,7 +38,7 @@ struct sock_config {
 enum sock_kind { SOCK_FREE, SOCK_STREAM, SOCK_CONN, SOCK_LISTENER, SOCK_DGRAM };
 
 enum sock_flags {
-	SOCKF_BOUND = 1 << 0,		/* SOCK_STREAM: local and lport are set */
+	SOCKF_FAILED = 1 << 0,		/* an attempt to connect failed, nobody was told yet */
 	SOCKF_CONNECTING = 1 << 1,	/* the SYN is out, no answer yet */
 	SOCKF_CORKED = 1 << 2,		/* the last send said LEAT_MSG_MORE */
 	SOCKF_ERR_TOLD = 1 << 3,	/* the error was told once; now it reads as EOF */
@@ -47,18 +49,13 @@ enum sock_flags {
 /* Queues are circular lists of sock_op through indices: the field is the first one's, 0 is none. */
 struct sock {
 	union {
-		struct {
-			union {
-				struct tcp_conn *conn;		/* SOCK_CONN */
-				struct tcp_listener *listener;	/* SOCK_LISTENER */
-				struct udp_sock *udp;		/* SOCK_DGRAM */
-				uint32_t next_free;		/* SOCK_FREE */
-			};
-			uint32_t rx;	/* RECV or ACCEPT in order */
-			uint32_t tx;	/* CONNECT, SEND, SEND_ZC, SHUTDOWN in order */
-		};
-		struct addr local;	/* SOCK_STREAM, which never has anything pending */
+		struct tcp_conn *conn;		/* SOCK_CONN */
+		struct tcp_listener *listener;	/* SOCK_LISTENER */
+		struct udp_sock *udp;		/* SOCK_DGRAM */
+		uint32_t next_free;		/* SOCK_FREE */
 	};
+	uint32_t rx;		/* RECV or ACCEPT in order */
+	uint32_t tx;		/* CONNECT, SEND, SEND_ZC, SHUTDOWN in order */
 	uint32_t polls;		/* POLL_ADD */
 	int32_t fd;		/* its descriptor, 0: free */
 	union {
@@ -68,11 +65,39 @@ struct sock {
 		};
 		uint16_t kind_flags;	/* both, flags in the upper half */
 	};
-	uint16_t lport;
-	uint8_t gen;		/* the slot's lives, modulo SOCK_GENS */
-	uint8_t pad[3];		/* room for whose ring it answers to, once there is more than one */
+	uint16_t pad;		/* room for whose ring it answers to, once there is more than one */
+	uint32_t gen : 8;	/* the slot's lives, modulo SOCK_GENS */
+	uint32_t cold : 24;	/* its struct sock_cold, 0: none */
 };
 static_assert(sizeof(struct sock) == 32, "a million idle connections");
+
+/* What few sockets have: a bound address, and options that are kept here. */
+struct sock_cold {
+	struct list bound;	/* in s->binds, by lport; unlinked: not bound */
+	struct addr local;
+	uint16_t lport;
+	uint16_t flags;		/* enum sock_cold_flags */
+	uint32_t sock;
+	uint32_t priority, mark, busy_poll_us;	/* kept, so that they can be asked for */
+	int32_t incoming_cpu;
+	uint32_t sndbuf;	/* of datagrams, which never wait; 0: the default */
+	uint32_t rcvlowat;	/* 0: 1 */
+	int32_t linger_s;	/* negative: off */
+	nsec rcvtimeo, sndtimeo;	/* 0: for ever; whoever blocks looks at them */
+	uint32_t next;		/* of the free ones */
+};
+
+enum sock_cold_flags {
+	SOCK_COLD_REUSEADDR = 1 << 0,
+	SOCK_COLD_REUSEPORT = 1 << 1,
+	SOCK_COLD_ZEROCOPY = 1 << 2,	/* SO_ZEROCOPY: for whoever makes send(2) of SEND_ZC */
+	SOCK_COLD_TIMESTAMP = 1 << 3,
+	SOCK_COLD_TIMESTAMPNS = 1 << 4,
+	SOCK_COLD_BROADCAST = 1 << 5,	/* of streams, which never do */
+	SOCK_COLD_KEEPALIVE = 1 << 6,	/* of datagrams, likewise */
+};
+
+#define SOCK_BINDS_HASH 256u
 
 enum sock_queue { SOCK_Q_NONE, SOCK_Q_RX, SOCK_Q_TX, SOCK_Q_POLL, SOCK_Q_TIMER, SOCK_Q_BACKLOG };
 
@@ -83,6 +108,11 @@ enum sock_op_flags {
 	SOCK_OP_HASHED = 1 << 3,	/* can be found by user_data */
 	SOCK_OP_LENT = 1 << 4,		/* its first completion is out: only the NOTIF is to come */
 	SOCK_OP_LEND_BACK = 1 << 5,	/* the NOTIF follows the completion that waits for room */
+	SOCK_OP_ALL = 1 << 6,		/* LEAT_MSG_WAITALL; SENDFILE: one completion, at the end */
+	SOCK_OP_MSG = 1 << 7,		/* RECVMSG, SENDMSG: the memory is a struct leat_msghdr */
+	/* of receives, which never lend or cork */
+	SOCK_OP_PEEK = SOCK_OP_MORE,
+	SOCK_OP_TRUNC = SOCK_OP_LENT,
 };
 
 /* A pending operation: one cache line. */
@@ -91,7 +121,8 @@ struct sock_op {
 	uint32_t next, prev;	/* of its queue */
 	uint32_t hash_next, hash_prev;
 	uint32_t sock;		/* index, 0: none */
-	uint8_t opcode, flags, queue, pad;
+	uint8_t opcode, flags, queue;
+	uint8_t link;		/* what waits for it to end, see ring_link.c; 0: nothing */
 	union {
 		struct {
 			struct list stall;	/* on socks->stalled: not for bytes, for room */
@@ -99,7 +130,7 @@ struct sock_op {
 				uint8_t *to;
 				uint64_t cookie;	/* multishot: tcp_conn_cookie() */
 			};
-			uint32_t len;
+			uint32_t len, done;
 		} rx;
 		struct {
 			union {
@@ -114,12 +145,17 @@ struct sock_op {
 			int32_t res;
 			uint32_t cqe_flags;
 		} done;			/* SOCK_Q_BACKLOG */
-		uint32_t poll_mask, shutdown_how;
+		struct {
+			struct list stall;
+			uint32_t mask;
+		} poll;
+		uint32_t shutdown_how;
 		struct wheel_node timer;
 	};
 };
 static_assert(sizeof(struct sock_op) == 64, "one cache line");
 static_assert(offsetof(struct sock_op, rx.stall) == offsetof(struct sock_op, tx.stall), "one list");
+static_assert(offsetof(struct sock_op, rx.stall) == offsetof(struct sock_op, poll.stall), "and it");
 
 struct sock_counters {
 	uint64_t bad_puts;	/* leat_buf_put() of what was not handed out */
@@ -148,6 +184,11 @@ struct socks {
 	uint32_t op_hash_shift;
 	struct udp_sock *udps;
 	struct list udps_free;	/* by ready_node */
+	struct sock_cold *colds;	/* [0] is never used */
+	uint32_t colds_max;
+	uint32_t cold_free, cold_fresh;	/* given back, and first one never used */
+	bool calling;		/* leat_call(): nothing may wait */
+	struct list binds[SOCK_BINDS_HASH];	/* struct sock_cold by port */
 	struct sock_config config;
 	struct sock_counters n;
 };
@@ -180,7 +221,19 @@ int sock_close(struct socks *s, const struct leat_sqe *sqe);
 int sock_poll_add(struct socks *s, const struct leat_sqe *sqe);
 int sock_poll_remove(struct socks *s, const struct leat_sqe *sqe);
 int sock_cancel(struct socks *s, const struct leat_sqe *sqe);
+int sock_recvmsg(struct socks *s, const struct leat_sqe *sqe);
+int sock_sendmsg(struct socks *s, const struct leat_sqe *sqe);
+int sock_setopt_sqe(struct socks *s, const struct leat_sqe *sqe);
+int sock_getopt_sqe(struct socks *s, const struct leat_sqe *sqe);
+
+/* ---- facts, at once: what ring.h says of leat_ready() and so on */
 int sock_info(struct socks *s, int32_t fd, struct leat_conn_info *out);
+int sock_ready(struct socks *s, int32_t fd);
+int sock_name(struct socks *s, int32_t fd, struct leat_addr *out);
+int sock_peer(struct socks *s, int32_t fd, struct leat_addr *out);
+int sock_queued(struct socks *s, int32_t fd, enum leat_queue queue);
+int sock_setopt(struct socks *s, int32_t fd, int level, int name, const void *value, uint32_t len);
+int sock_getopt(struct socks *s, int32_t fd, int level, int name, void *value, uint32_t *len);
 
 /* ---- pending operations */
 
@@ -205,7 +258,7 @@ static inline uint32_t sock_cq_room(const struct socks *s)
  * that are answered directly at most one keeps its sock_op (its memory is still lent). */
 static inline bool sock_op_spare(const struct socks *s)
 {
-	return s->ops_free || sock_cq_room(s) >= 2;
+	return s->ops_free || sock_cq_room(s) >= 2 || s->calling;
 }
 
 /* May a multishot post? Half of the ring is kept for answers to what its completions bring
@@ -271,5 +324,7 @@ static inline int sock_send_plain(struct socks *s, const struct leat_sqe *sqe)
 /* ---- buffers handed out */
 void sock_buf_put(struct socks *s, uint32_t number);
 void sock_buf_from(const struct socks *s, uint32_t number, struct leat_addr *from);
+size_t sock_buf_control(const struct socks *s, uint32_t number, int32_t fd, void *control,
+			size_t size);
 
 #endif

@@ -68,9 +68,12 @@ int sock_accept(struct socks *s, const struct leat_sqe *sqe)
 		if (fd != SOCK_PARKED)
 			return fd;
 	}
+	if (s->calling)
+		return multi ? -E_INVAL : -E_AGAIN;
 	op = sock_op_new(s, sqe, k, SOCK_Q_RX);
 	if (!op)
 		return SOCK_BUSY;
+	op->rx.done = 0;
 	if (multi)
 		op->flags |= SOCK_OP_MULTI;
 	if (k->rx == sock_op_index(s, op))

@@ -61,6 +61,13 @@ void sock_buf_put(struct socks *s, uint32_t number)
 	pkt_put(p);
 }
 
+/* No option asks for any yet. */
+size_t sock_buf_control(const struct socks *s, uint32_t number, int32_t fd, void *control,
+			size_t size)
+{
+	return 0;
+}
+
 void sock_buf_from(const struct socks *s, uint32_t number, struct leat_addr *from)
 {
 	const struct pkt *p = held(s, number);

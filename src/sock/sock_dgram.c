@@ -15,16 +15,39 @@ static int nothing_queued(struct sock *k)
 	return k->flags & SOCKF_RD_SHUT ? 0 : SOCK_PARKED;
 }
 
-static int recv_copy(struct socks *s, struct sock *k, void *to, uint32_t len)
+/* From whom, and whether it was cut. */
+static void fill_header(const struct sock_want *w, const struct pkt *p)
 {
-	struct pkt *p = udp_recv(&s->net->udp, k->udp);
-	int n;
+	struct leat_msghdr *m = (struct leat_msghdr *)w->at;
+
+	if (!(w->flags & SOCK_OP_MSG))
+		return;
+	if (m->name && m->namelen >= sizeof(*m->name)) {
+		sock_addr_out(m->name, &p->rx.src, p->rx.sport);
+		m->namelen = sizeof(*m->name);
+	}
+	m->controllen = 0;
+	m->flags = p->total > w->len ? (int32_t)LEAT_MSG_TRUNC : 0;
+}
+
+/* The next datagram, of which what does not fit is lost. */
+static int recv_copy(struct socks *s, struct sock *k, struct sock_want *w)
+{
+	struct pkt *p = k->udp->rx.head;
+	uint32_t full, n, at = 0;
 
 	if (!p)
 		return nothing_queued(k);
-	n = (int)pkt_read(p, 0, to, MIN(len, p->total));
-	pkt_put(p);
-	return n;
+	full = p->total;
+	while (at < MIN(w->len, full)) {
+		uint8_t *to = sock_want_piece(w, at, &n);
+
+		at += pkt_read(p, at, to, n);
+	}
+	fill_header(w, p);
+	if (!(w->flags & SOCK_OP_PEEK))
+		pkt_put(udp_recv(&s->net->udp, k->udp));
+	return (int)(w->flags & SOCK_OP_TRUNC ? full : at);
 }
 
 /* A whole datagram or nothing: a part of one could not wait in the socket's queue. */
@@ -62,6 +85,7 @@ void sock_dgram_rx(struct socks *s, struct sock *k)
 {
 	while (k->rx) {
 		struct sock_op *op = &s->ops[k->rx];
+		struct sock_want w;
 		int res;
 
 		if (op->flags & SOCK_OP_MULTI) {
@@ -69,7 +93,8 @@ void sock_dgram_rx(struct socks *s, struct sock *k)
 				return;
 			continue;
 		}
-		res = recv_copy(s, k, op->rx.to, op->rx.len);
+		w = sock_want_rx(op);
+		res = recv_copy(s, k, &w);
 		if (res == SOCK_PARKED)
 			return;
 		sock_op_finish(s, op, res, 0);
@@ -79,21 +104,29 @@ void sock_dgram_rx(struct socks *s, struct sock *k)
 int sock_dgram_recv(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
 	bool multi = sqe->ioprio & LEAT_RECV_MULTISHOT;
+	struct sock_want w = {.flags = SOCK_OP_MULTI};
 	struct sock_op *op;
-	int res;
+	int res = multi ? 0 : sock_want(&w, sqe);
 
+	if (res)
+		return res;
+	if (sqe->op_flags & LEAT_MSG_ERRQUEUE)
+		return -E_AGAIN;
+	w.flags &= (uint8_t)~SOCK_OP_ALL;	/* a datagram is all of it */
 	if (!multi && !k->rx) {
-		res = recv_copy(s, k, (void *)sqe->addr, MIN(sqe->len, SOCK_LEN_MAX));
+		res = recv_copy(s, k, &w);
 		if (res != SOCK_PARKED)
 			return res;
 	}
+	if (sock_nowait(s, sqe))
+		return -E_AGAIN;
 	op = sock_op_new(s, sqe, k, SOCK_Q_RX);
 	if (!op)
 		return SOCK_BUSY;
-	if (multi)
-		op->flags |= SOCK_OP_MULTI;
-	op->rx.to = (uint8_t *)sqe->addr;
-	op->rx.len = MIN(sqe->len, SOCK_LEN_MAX);
+	op->flags |= w.flags;
+	op->rx.to = w.at;
+	op->rx.len = w.len;
+	op->rx.done = 0;
 	if (k->rx == sock_op_index(s, op))
 		sock_dgram_rx(s, k);
 	return SOCK_PARKED;
@@ -101,33 +134,46 @@ int sock_dgram_recv(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 
 /* ---- sending */
 
-static int may_send(const struct sock *k, const struct leat_sqe *sqe)
+static int may_send(const struct sock *k, struct sock_want *w, const struct leat_sqe *sqe)
 {
+	int err = sock_want(w, sqe);
+
+	if (err)
+		return err;
 	if (k->flags & SOCKF_WR_SHUT)
 		return -E_PIPE;
-	return sqe->len > UDP_PAYLOAD_MAX ? -E_MSGSIZE : 0;
+	return w->len > UDP_PAYLOAD_MAX ? -E_MSGSIZE : 0;
 }
 
-/* To where the submission says, else to where the socket is connected. */
-static int send_pkt(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
-		    struct pkt *p TAKES)
+/* Where the submission says that it goes; NULL: to where the socket is connected. */
+static const struct leat_addr *target(const struct leat_sqe *sqe, const struct sock_want *w)
 {
-	const struct leat_addr *a = (const struct leat_addr *)sqe->addr2;
+	if (w->flags & SOCK_OP_MSG)
+		return ((const struct leat_msghdr *)w->at)->name;
+	return sqe->opcode == LEAT_OP_SENDTO ? (const struct leat_addr *)sqe->addr2 : NULL;
+}
+
+static int send_pkt(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+		    const struct sock_want *w, struct pkt *p TAKES)
+{
+	const struct leat_addr *a = target(sqe, w);
 	struct addr to;
 	int err;
 
-	if (sqe->opcode == LEAT_OP_SENDTO && a) {
+	if (a) {
 		sock_addr_in(&to, a);
 		err = udp_send(&s->net->udp, k->udp, &to, a->port, p);
 	} else {
 		err = udp_send(&s->net->udp, k->udp, NULL, 0, p);
 	}
-	return err ? err : (int)sqe->len;
+	return err ? err : (int)w->len;
 }
 
 int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
-	int err = may_send(k, sqe);
+	struct sock_want w;
+	int err = may_send(k, &w, sqe);
+	uint32_t n;
 	struct pkt *p;
 
 	if (err)
@@ -135,16 +181,45 @@ int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 	p = pkt_new(&s->net->pool);
 	if (!p)
 		return -E_NOBUFS;
-	if (pkt_write(p, (const void *)sqe->addr, sqe->len)) {
-		pkt_put(p);
-		return -E_NOBUFS;
+	for (; w.done < w.len; w.done += n) {
+		const uint8_t *from = sock_want_piece(&w, w.done, &n);
+
+		if (pkt_write(p, from, n)) {
+			pkt_put(p);
+			return -E_NOBUFS;
+		}
 	}
-	return send_pkt(s, k, sqe, p);
+	return send_pkt(s, k, sqe, &w, p);
+}
+
+/* The pieces of memory as one packet, or NULL. */
+static struct pkt *lend_all(struct socks *s, struct sock_op *op, const struct sock_want *w)
+{
+	struct pool *pool = &s->net->pool;
+	struct pkt *all = NULL, *p;
+	uint32_t at = 0, n;
+
+	do {
+		const uint8_t *from = sock_want_piece(w, at, &n);
+
+		p = pkt_lent(pool, &op->tx.lend, from, n);
+		if (!p && all)
+			pkt_put(all);
+		if (!p)
+			return NULL;
+		if (all)
+			pkt_append(all, p);
+		else
+			all = p;
+		at += n;
+	} while (at < w->len);
+	return all;
 }
 
 int sock_dgram_send_zc(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
-	int err = may_send(k, sqe);
+	struct sock_want w;
+	int err = may_send(k, &w, sqe);
 	struct sock_op *op;
 	struct pkt *p;
 
@@ -153,10 +228,10 @@ int sock_dgram_send_zc(struct socks *s, struct sock *k, const struct leat_sqe *s
 	op = sock_op_new(s, sqe, k, SOCK_Q_TX);
 	if (!op)
 		return SOCK_BUSY;
-	op->tx.lend.refs = 1;
+	sock_op_lends(op, sqe);
 	op->tx.done = 0;
-	p = pkt_lent(&s->net->pool, &op->tx.lend, (const void *)sqe->addr, sqe->len);
-	sock_op_finish(s, op, p ? send_pkt(s, k, sqe, p) : -E_NOBUFS, 0);
+	p = lend_all(s, op, &w);
+	sock_op_finish(s, op, p ? send_pkt(s, k, sqe, &w, p) : -E_NOBUFS, 0);
 	return SOCK_PARKED;
 }
 
@@ -173,6 +248,6 @@ int sock_dgram_shutdown(struct socks *s, struct sock *k, uint32_t how)
 		sock_dgram_rx(s, k);
 	}
 	if (k->polls)
-		sock_poll_run(s, k);
+		sock_poll_run(s, k, ~0u);
 	return 0;
 }

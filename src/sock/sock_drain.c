@@ -15,6 +15,15 @@ static COLD bool connecting_event(struct socks *s, struct sock *k, unsigned bits
 	return false;
 }
 
+/* What enum tcp_ready says in poll(2)'s bits. */
+static uint32_t bits_of(unsigned ready)
+{
+	if (ready & (TCP_READY_EOF | TCP_READY_ERROR))
+		return ~0u;
+	return (ready & TCP_READY_READABLE ? LEAT_POLLIN : 0) |
+	       (ready & (TCP_READY_WRITABLE | TCP_READY_CONNECTED) ? LEAT_POLLOUT : 0);
+}
+
 static void conn_event(struct socks *s, struct tcp_conn *c, unsigned bits)
 {
 	struct sock *k = tcp_owner(c);
@@ -27,7 +36,7 @@ static void conn_event(struct socks *s, struct tcp_conn *c, unsigned bits)
 	if (unlikely(k->tx) && bits & (TCP_READY_WRITABLE | TCP_READY_ERROR))
 		sock_stream_tx(s, k);
 	if (unlikely(k->polls))
-		sock_poll_run(s, k);
+		sock_poll_run(s, k, bits_of(bits));
 }
 
 static NOINLINE void listener_events(struct socks *s)
@@ -39,7 +48,7 @@ static NOINLINE void listener_events(struct socks *s)
 
 		sock_listener_rx(s, k);
 		if (k->polls)
-			sock_poll_run(s, k);
+			sock_poll_run(s, k, LEAT_POLLIN);
 	}
 }
 
@@ -54,7 +63,7 @@ static NOINLINE void udp_events(struct socks *s)
 		if (k->rx)
 			sock_dgram_rx(s, k);
 		if (k->polls)
-			sock_poll_run(s, k);
+			sock_poll_run(s, k, bits & UDP_ERROR ? ~0u : LEAT_POLLIN);
 	}
 }
 

@@ -27,7 +27,61 @@ void sock_cancel_all(struct socks *s, struct sock *k, uint32_t *queue);
 void sock_addr_in(struct addr *ip, const struct leat_addr *a);
 void sock_addr_out(struct leat_addr *a, const struct addr *ip, uint16_t port);
 
+/* sock_bind.c: BIND, LISTEN, and what few sockets have */
+struct sock_cold *sock_cold_get(struct socks *s, struct sock *k);	/* NULL: none left */
+void sock_cold_put(struct socks *s, struct sock *k);
+void sock_cold_check(const struct socks *s, const struct sock *k);
+
+/* NULL: everything is as a new socket has it. */
+static inline struct sock_cold *sock_cold_of(const struct socks *s, const struct sock *k)
+{
+	return k->cold ? &s->colds[k->cold] : NULL;
+}
+
+/* May this operation not wait? */
+static inline bool sock_nowait(const struct socks *s, const struct leat_sqe *sqe)
+{
+	return s->calling || sqe->op_flags & LEAT_MSG_DONTWAIT;
+}
+
+/* What a receive or send has of the user's memory: one piece, or those of a struct leat_msghdr. */
+struct sock_want {
+	uint8_t *at;		/* the piece, or with SOCK_OP_MSG the header */
+	uint32_t len, done;
+	uint8_t flags;		/* enum sock_op_flags */
+};
+
+/* sock_msg.c */
+/* 0, -E_FAULT, -E_MSGSIZE. */
+int sock_want(struct sock_want *w, const struct leat_sqe *sqe);
+/* The memory from `off` on that is in one piece: at least a byte when off < len. */
+uint8_t *sock_want_piece(const struct sock_want *w, uint32_t off, uint32_t *n);
+/* Says in the header, if there is one, what came: of a stream, nothing but bytes. */
+void sock_want_plain(const struct sock_want *w);
+
+static inline struct sock_want sock_want_rx(const struct sock_op *op)
+{
+	return (struct sock_want){.at = op->rx.to, .len = op->rx.len, .done = op->rx.done,
+				  .flags = op->flags};
+}
+
+static inline struct sock_want sock_want_tx(const struct sock_op *op)
+{
+	return (struct sock_want){.at = (uint8_t *)op->tx.from, .len = op->tx.len,
+				  .done = op->tx.done, .flags = op->flags};
+}
+
 /* sock_op.c */
+void sock_op_rename(struct socks *s, struct sock_op *op, uint64_t user_data);
+/* SEND_ZC, SENDMSG_ZC and SENDFILE are one thing while they wait. */
+static inline void sock_op_lends(struct sock_op *op, const struct leat_sqe *sqe)
+{
+	op->opcode = LEAT_OP_SEND_ZC;
+	if (sqe->opcode == LEAT_OP_SENDFILE)
+		op->flags |= SOCK_OP_ALL;
+	op->tx.lend.refs = 1;
+}
+
 void sock_op_cancel(struct socks *s, struct sock_op *op);
 void sock_op_stall(struct socks *s, struct sock_op *op);
 void sock_op_lend_back(struct socks *s, struct sock_op *op);
@@ -55,7 +109,10 @@ int sock_dgram_shutdown(struct socks *s, struct sock *k, uint32_t how);
 void sock_dgram_rx(struct socks *s, struct sock *k);
 
 /* sock_poll.c */
-void sock_poll_run(struct socks *s, struct sock *k);
+uint32_t sock_events(const struct socks *s, const struct sock *k);
+/* `what`: the bits that may have become true, or came again; ~0: look at all. */
+void sock_poll_run(struct socks *s, struct sock *k, uint32_t what);
+void sock_poll_retry(struct socks *s, struct sock *k, struct sock_op *op);
 
 /* sock_buf.c: hands over a packet, piece by piece; false: the ring is full and *rest is what
  * remains of it. `part` is set in the completions of all pieces but the last. */

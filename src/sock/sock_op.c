@@ -63,7 +63,8 @@ static void unhook(struct socks *s, struct sock_op *op)
 
 	if (queue)
 		queue_del(s, queue, op);
-	if (op->queue == SOCK_Q_RX || (op->queue == SOCK_Q_TX && op->opcode == LEAT_OP_SEND))
+	if (op->queue == SOCK_Q_RX || op->queue == SOCK_Q_POLL ||
+	    (op->queue == SOCK_Q_TX && op->opcode == LEAT_OP_SEND))
 		list_del(&op->rx.stall);
 	else if (op->queue == SOCK_Q_TIMER)
 		wheel_cancel(&s->net->core.wheel, &op->timer);
@@ -114,6 +115,14 @@ struct sock_op *sock_op_find(struct socks *s, uint64_t user_data, unsigned opcod
 	return NULL;
 }
 
+/* Another name for one that waits. */
+void sock_op_rename(struct socks *s, struct sock_op *op, uint64_t user_data)
+{
+	hash_del(s, op);
+	op->user_data = user_data;
+	hash_add(s, op);
+}
+
 /* ---- life */
 
 static struct sock_op *op_get(struct socks *s, const struct leat_sqe *sqe)
@@ -128,6 +137,7 @@ static struct sock_op *op_get(struct socks *s, const struct leat_sqe *sqe)
 	op->opcode = sqe->opcode;
 	op->flags = sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS ? SOCK_OP_SKIP : 0;
 	op->queue = SOCK_Q_NONE;
+	op->link = 0;
 	op->sock = 0;
 	return op;
 }
@@ -148,7 +158,7 @@ struct sock_op *sock_op_new(struct socks *s, const struct leat_sqe *sqe, struct 
 	if (!op)
 		return NULL;
 	op->queue = queue;
-	if (queue == SOCK_Q_RX || queue == SOCK_Q_TX)
+	if (queue == SOCK_Q_RX || queue == SOCK_Q_TX || queue == SOCK_Q_POLL)
 		list_init(&op->rx.stall);
 	if (k) {
 		op->sock = sock_index(s, k);
@@ -194,7 +204,8 @@ void sock_op_lend_back(struct socks *s, struct sock_op *op)
 		return;
 	}
 	op->flags &= (uint8_t)~SOCK_OP_LENT;
-	if (answer(s, op, 0, LEAT_CQE_F_NOTIF))
+	if (op->flags & SOCK_OP_ALL ? answer(s, op, (int32_t)op->tx.done, 0) :
+				      answer(s, op, 0, LEAT_CQE_F_NOTIF))
 		op_put(s, op);
 }
 
@@ -210,7 +221,12 @@ static void finish_zc(struct socks *s, struct sock_op *op, int32_t res)
 		return;
 	}
 	op->flags |= SOCK_OP_LENT;
-	(void)answer(s, op, res, LEAT_CQE_F_MORE);
+	if (op->flags & SOCK_OP_ALL) {
+		hash_del(s, op);
+		op->tx.done = (uint32_t)res;
+	} else {
+		(void)answer(s, op, res, LEAT_CQE_F_MORE);
+	}
 	if (!lent)
 		sock_op_lend_back(s, op);
 }
@@ -280,7 +296,9 @@ void sock_op_retry_stalled(struct socks *s)
 		struct sock_op *op = container_of(n, struct sock_op, rx.stall);
 		struct sock *k = &s->all[op->sock];
 
-		if (op->queue == SOCK_Q_TX)
+		if (op->queue == SOCK_Q_POLL)
+			sock_poll_retry(s, k, op);
+		else if (op->queue == SOCK_Q_TX)
 			sock_stream_tx(s, k);
 		else if (k->kind == SOCK_CONN)
 			sock_stream_rx(s, k, ~0u);
@@ -305,21 +323,50 @@ void sock_cq_let_in(struct socks *s)
 /* Ends a parked operation early.  What was done in part counts as done. */
 void sock_op_cancel(struct socks *s, struct sock_op *op)
 {
-	bool sends = op->opcode == LEAT_OP_SEND || is_zc(op);
+	uint32_t done = 0;
 
-	sock_op_finish(s, op, sends && op->tx.done ? (int32_t)op->tx.done : -E_CANCELED, 0);
+	if (op->opcode == LEAT_OP_SEND || is_zc(op))
+		done = op->tx.done;
+	else if (op->queue == SOCK_Q_RX && !(op->flags & (SOCK_OP_MULTI | SOCK_OP_PEEK)))
+		done = op->rx.done;
+	sock_op_finish(s, op, done ? (int32_t)done : -E_CANCELED, 0);
+}
+
+/* One that ASYNC_CANCEL names, or NULL. */
+static struct sock_op *match(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k;
+
+	if (sqe->op_flags & LEAT_ASYNC_CANCEL_ANY) {
+		for (uint32_t i = 1; i <= s->ops_max; i++)
+			if (s->ops[i].opcode != LEAT_OP_N && s->ops[i].flags & SOCK_OP_HASHED)
+				return &s->ops[i];
+		return NULL;
+	}
+	if (!(sqe->op_flags & LEAT_ASYNC_CANCEL_FD))
+		return sock_op_find(s, sqe->addr, LEAT_OP_N);
+	k = sock_of(s, sqe->fd);
+	if (!k || !(k->rx | k->tx | k->polls))
+		return NULL;
+	return &s->ops[k->rx ? k->rx : k->tx ? k->tx : k->polls];
 }
 
 int sock_cancel(struct socks *s, const struct leat_sqe *sqe)
 {
-	struct sock_op *op = sock_op_find(s, sqe->addr, LEAT_OP_N);
+	struct sock_op *op = match(s, sqe);
+	int n = 0;
 
-	if (!op)
-		return -E_NOENT;
-	if (!sock_op_spare(s))
+	if (op && !sock_op_spare(s))
 		return SOCK_BUSY;
-	sock_op_cancel(s, op);
-	return 0;
+	if (!(sqe->op_flags & (LEAT_ASYNC_CANCEL_ALL | LEAT_ASYNC_CANCEL_ANY))) {
+		if (!op)
+			return -E_NOENT;
+		sock_op_cancel(s, op);
+		return 0;
+	}
+	for (; op; op = match(s, sqe), n++)
+		sock_op_cancel(s, op);
+	return n;
 }
 
 /* ---- belief */
@@ -354,7 +401,7 @@ void sock_op_check(const struct socks *s)
 	for (uint32_t i = 1; i <= s->sockets; i++) {
 		const struct sock *k = &s->all[i];
 
-		if (k->kind == SOCK_FREE || k->kind == SOCK_STREAM)
+		if (k->kind == SOCK_FREE)
 			continue;
 		hung += check_queue(s, k->rx, i, SOCK_Q_RX);
 		hung += check_queue(s, k->tx, i, SOCK_Q_TX);

@@ -1,6 +1,7 @@
-/* RECV of streams: bytes out of tcp's receive queue, copied or handed over.
+/* RECV and RECVMSG of streams: bytes out of tcp's receive queue, copied or handed over.
  *
- * Single: copies what there is into the user's memory.  Multishot: each piece of a received packet
+ * Single: copies what there is into the user's memory, and waits for more only when asked to
+ * (LEAT_MSG_WAITALL, SO_RCVLOWAT).  Multishot: each piece of a received packet
  * becomes a completion with a buffer; its bytes stay charged to the connection's receive window
  * until the buffer is given back (sock_buf.c).  Nothing is taken out of tcp's queue that cannot be
  * delivered, so a slow reader closes its peer's window and costs nobody else anything. */
@@ -33,10 +34,12 @@ static int nothing_queued(struct sock *k)
 
 	if (err)
 		return err;
+	if (k->flags & SOCKF_FAILED)
+		return -E_NOTCONN;
 	return sock_at_eof(k) ? 0 : SOCK_PARKED;
 }
 
-/* Copies up to `len` bytes; what remains of a packet goes back. */
+/* Copies up to `len` bytes, or throws them away; what remains of a packet goes back. */
 static uint32_t copy_out(struct socks *s, struct sock *k, uint8_t *to, uint32_t len)
 {
 	struct tcp *t = &s->net->tcp;
@@ -44,7 +47,8 @@ static uint32_t copy_out(struct socks *s, struct sock *k, uint8_t *to, uint32_t 
 	struct pkt *p;
 
 	while (got < len && (p = tcp_recv(t, k->conn))) {
-		n = pkt_read(p, 0, to + got, len - got);
+		n = likely(to != NULL) ? pkt_read(p, 0, to + got, len - got) :
+					 MIN(len - got, p->total);
 		got += n;
 		if (likely(n == p->total))
 			pkt_put(p);
@@ -61,13 +65,60 @@ static uint32_t nonempty(const struct sock *k)
 	return tcp_recv_queued(k->conn) ? LEAT_CQE_F_SOCK_NONEMPTY : 0;
 }
 
+/* As many bytes as there are and are wanted. */
+static void fill(struct socks *s, struct sock *k, struct sock_want *w)
+{
+	uint32_t got, n;
+
+	if (w->flags & SOCK_OP_PEEK)
+		w->done = 0;
+	while (w->done < w->len) {
+		uint8_t *to = sock_want_piece(w, w->done, &n);
+
+		if (w->flags & SOCK_OP_PEEK)
+			got = tcp_peek(k->conn, w->done, to, n);
+		else
+			got = copy_out(s, k, w->flags & SOCK_OP_TRUNC ? NULL : to, n);
+		w->done += got;
+		if (got < n)
+			return;
+	}
+}
+
+/* Fewer bytes are not worth an answer, as long as more may come. */
+static uint32_t enough(const struct socks *s, const struct sock *k, const struct sock_want *w)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	if (w->flags & SOCK_OP_ALL)
+		return w->len;
+	return cold && cold->rcvlowat ? MIN(cold->rcvlowat, w->len) : 1;
+}
+
+/* The result, or SOCK_PARKED. */
+static int recv_step(struct socks *s, struct sock *k, struct sock_want *w)
+{
+	bool over;
+	int res;
+
+	fill(s, k, w);
+	over = sock_at_eof(k) || (tcp_error(k->conn) && !(k->flags & SOCKF_ERR_TOLD));
+	if (w->done >= enough(s, k, w) || (w->done && over) || w->len == 0)
+		res = (int)w->done;
+	else
+		res = w->done ? SOCK_PARKED : nothing_queued(k);
+	if (res >= 0)
+		sock_want_plain(w);
+	return res;
+}
+
 /* True when the operation is finished. */
 static bool recv_one(struct socks *s, struct sock *k, struct sock_op *op)
 {
-	int res = (int)copy_out(s, k, op->rx.to, op->rx.len);
+	struct sock_want w = sock_want_rx(op);
+	int res = recv_step(s, k, &w);
 
-	if (res == 0)
-		res = nothing_queued(k);
+	op->rx.done = w.done;
 	if (res == SOCK_PARKED)
 		return false;
 	sock_op_finish(s, op, res, nonempty(k));
@@ -122,46 +173,87 @@ void sock_stream_rx(struct socks *s, struct sock *k, unsigned bits)
 	}
 }
 
-static int recv_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+static struct sock_op *recv_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+				 const struct sock_want *w)
+{
+	struct sock_op *op = sock_op_new(s, sqe, k, SOCK_Q_RX);
+
+	if (!op)
+		return NULL;
+	op->flags |= w->flags;
+	op->rx.to = w->at;
+	op->rx.len = w->len;
+	op->rx.done = w->done;
+	return op;
+}
+
+static int recv_all(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
 	struct sock_op *op = sock_op_new(s, sqe, k, SOCK_Q_RX);
 
 	if (!op)
 		return SOCK_BUSY;
-	if (sqe->ioprio & LEAT_RECV_MULTISHOT) {
-		op->flags |= SOCK_OP_MULTI;
-		op->rx.cookie = tcp_conn_cookie(&s->net->tcp, k->conn);
-	} else {
-		op->rx.to = (uint8_t *)sqe->addr;
-		op->rx.len = MIN(sqe->len, SOCK_LEN_MAX);
-	}
+	op->flags |= SOCK_OP_MULTI;
+	op->rx.cookie = tcp_conn_cookie(&s->net->tcp, k->conn);
 	if (k->rx == sock_op_index(s, op) && !(k->flags & SOCKF_CONNECTING))
 		sock_stream_rx(s, k, ~0u);
 	return SOCK_PARKED;
 }
 
-int sock_recv(struct socks *s, const struct leat_sqe *sqe)
+/* RECV with flags, RECVMSG, or behind others. */
+static int recv_stream(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
-	struct sock *k = sock_of(s, sqe->fd);
-	bool multi = sqe->ioprio & LEAT_RECV_MULTISHOT;
-	int res;
+	bool behind = k->rx || k->flags & SOCKF_CONNECTING;
+	struct sock_want w;
+	int res = sock_want(&w, sqe);
 
-	if (!k)
-		return -E_BADF;
-	if (multi && sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS)
+	if (res)
+		return res;
+	if (sqe->op_flags & LEAT_MSG_ERRQUEUE)
+		return -E_AGAIN;
+	res = behind ? SOCK_PARKED : recv_step(s, k, &w);
+	if (res != SOCK_PARKED)
+		return res;
+	if (sock_nowait(s, sqe))
+		return w.done ? (int)w.done : -E_AGAIN;
+	if (recv_park(s, k, sqe, &w))
+		return SOCK_PARKED;
+	return w.done ? (int)w.done : SOCK_BUSY;
+}
+
+static int recv_any(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	if (sqe->ioprio & LEAT_RECV_MULTISHOT &&
+	    (sqe->op_flags || sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS || s->calling))
 		return -E_INVAL;
-	if (!multi && !sqe->addr && sqe->len)
-		return -E_FAULT;
 	if (k->kind == SOCK_DGRAM)
 		return sock_dgram_recv(s, k, sqe);
 	if (k->kind != SOCK_CONN)
-		return -E_NOTCONN;
-	if (multi || k->rx || k->flags & SOCKF_CONNECTING)
-		return recv_park(s, k, sqe);
-	if (sqe->len == 0)
-		return 0;
+		return sqe->op_flags & LEAT_MSG_ERRQUEUE ? -E_AGAIN : -E_NOTCONN;
+	if (sqe->ioprio & LEAT_RECV_MULTISHOT)
+		return recv_all(s, k, sqe);
+	return recv_stream(s, k, sqe);
+}
+
+int sock_recvmsg(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+
+	return k ? recv_any(s, k, sqe) : -E_BADF;
+}
+
+int sock_recv(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	int res;
+
+	if (unlikely(!k))
+		return -E_BADF;
+	if (sqe->op_flags & LEAT_MSG_ERRQUEUE)
+		return -E_INVAL;
+	if (k->kind != SOCK_CONN || sqe->ioprio | sqe->op_flags || !sqe->addr || k->rx || k->cold ||
+	    k->flags & SOCKF_CONNECTING || sqe->len == 0)
+		return recv_any(s, k, sqe);
 	res = (int)copy_out(s, k, (uint8_t *)sqe->addr, MIN(sqe->len, SOCK_LEN_MAX));
-	if (res == 0)
-		res = nothing_queued(k);
-	return res == SOCK_PARKED ? recv_park(s, k, sqe) : res;
+	return res ? res : recv_stream(s, k, sqe);
 }

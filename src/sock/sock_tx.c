@@ -36,15 +36,33 @@ static void await_room(struct socks *s, struct sock *k, struct sock_op *op)
 		tcp_want_room(&s->net->tcp, k->conn);
 }
 
+/* Writes as much as there is room for; negative: refused. */
+static int write_pieces(struct socks *s, struct sock *k, struct sock_want *w)
+{
+	struct tcp *t = &s->net->tcp;
+	uint32_t len;
+	int n;
+
+	do {
+		const uint8_t *from = sock_want_piece(w, w->done, &len);
+
+		n = tcp_write(t, k->conn, from, len);
+		if (n < 0)
+			return n;
+		w->done += (uint32_t)n;
+	} while (w->done < w->len && n == (int)len);
+	return 0;
+}
+
 /* Result of the operation at the head of the queue, or SOCK_PARKED. */
 static int send_step(struct socks *s, struct sock *k, struct sock_op *op)
 {
-	struct tcp *t = &s->net->tcp;
-	int n = tcp_write(t, k->conn, op->tx.from + op->tx.done, op->tx.len - op->tx.done);
+	struct sock_want w = sock_want_tx(op);
+	int err = write_pieces(s, k, &w);
 
-	if (n < 0)
-		return op->tx.done ? (int)op->tx.done : refused(k, n);
-	op->tx.done += (uint32_t)n;
+	op->tx.done = w.done;
+	if (err)
+		return w.done ? (int)w.done : refused(k, err);
 	if (op->tx.done < op->tx.len) {
 		await_room(s, k, op);
 		return SOCK_PARKED;
@@ -53,33 +71,43 @@ static int send_step(struct socks *s, struct sock *k, struct sock_op *op)
 	return (int)op->tx.len;
 }
 
+static bool lends(const struct leat_sqe *sqe)
+{
+	return sqe->opcode == LEAT_OP_SEND_ZC || sqe->opcode == LEAT_OP_SENDMSG_ZC ||
+	       sqe->opcode == LEAT_OP_SENDFILE;
+}
+
 static struct sock_op *send_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
-				 uint32_t done)
+				 const struct sock_want *w)
 {
 	struct sock_op *op = sock_op_new(s, sqe, k, SOCK_Q_TX);
 
 	if (!op)
 		return NULL;
-	if (op->opcode == LEAT_OP_SEND_ZC)
-		op->tx.lend.refs = 1;
+	if (lends(sqe))
+		sock_op_lends(op, sqe);
 	else
 		op->opcode = LEAT_OP_SEND;
-	op->tx.from = (const uint8_t *)sqe->addr;
-	op->tx.len = MIN(sqe->len, SOCK_LEN_MAX);
-	op->tx.done = done;
-	if (sqe->op_flags & LEAT_MSG_MORE)
-		op->flags |= SOCK_OP_MORE;
+	op->tx.from = w->at;
+	op->tx.len = w->len;
+	op->tx.done = w->done;
+	op->flags |= w->flags & (SOCK_OP_MORE | SOCK_OP_MSG);
 	return op;
 }
 
 /* Room was not enough for all: the rest waits. */
 int sock_send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, int n)
 {
+	struct sock_want w;
 	struct sock_op *op;
 
 	if (n < 0)
 		return refused(k, n);
-	op = send_park(s, k, sqe, (uint32_t)n);
+	if (sock_nowait(s, sqe))
+		return n ? n : -E_AGAIN;
+	(void)sock_want(&w, sqe);
+	w.done = (uint32_t)n;
+	op = send_park(s, k, sqe, &w);
 	if (!op)
 		return n ? n : SOCK_BUSY;
 	await_room(s, k, op);
@@ -88,26 +116,33 @@ int sock_send_rest(struct socks *s, struct sock *k, const struct leat_sqe *sqe, 
 
 static int send_on(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
-	uint32_t len = MIN(sqe->len, SOCK_LEN_MAX);
-	int n;
+	bool nowait = sock_nowait(s, sqe);
+	struct sock_want w;
+	int err;
 
-	if (!sqe->addr && len)
-		return -E_FAULT;
 	if (k->kind == SOCK_DGRAM)
 		return sock_dgram_send(s, k, sqe);
+	err = sock_want(&w, sqe);
+	if (err)
+		return err;
 	if (k->kind != SOCK_CONN || k->flags & SOCKF_WR_SHUT)
 		return -E_PIPE;
-	if (len == 0)
+	if (w.len == 0)
 		return 0;
-	if (k->tx || k->flags & SOCKF_CONNECTING)
-		return send_park(s, k, sqe, 0) ? SOCK_PARKED : SOCK_BUSY;
-	if (!s->ops_free && tcp_send_room(k->conn) < len)
+	if (k->tx || k->flags & SOCKF_CONNECTING) {
+		if (nowait)
+			return -E_AGAIN;
+		return send_park(s, k, sqe, &w) ? SOCK_PARKED : SOCK_BUSY;
+	}
+	if (!nowait && !s->ops_free && tcp_send_room(k->conn) < w.len)
 		return SOCK_BUSY;
-	n = tcp_write(&s->net->tcp, k->conn, (const void *)sqe->addr, len);
-	if (n != (int)len)
-		return sock_send_rest(s, k, sqe, n);
+	err = write_pieces(s, k, &w);
+	if (err && !w.done)
+		return refused(k, err);
+	if (w.done < w.len)
+		return sock_send_rest(s, k, sqe, (int)w.done);
 	set_cork(s, k, sqe->op_flags & LEAT_MSG_MORE);
-	return n;
+	return (int)w.done;
 }
 
 int sock_send(struct socks *s, const struct leat_sqe *sqe)
@@ -128,16 +163,32 @@ int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
 	return k->kind == SOCK_CONN ? -E_ISCONN : -E_PIPE;
 }
 
+/* A name is refused where there is a connection, and is not enough where there is none. */
+int sock_sendmsg(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct sock *k = sock_of(s, sqe->fd);
+	const struct leat_msghdr *m = (const struct leat_msghdr *)sqe->addr;
+
+	if (!k)
+		return -E_BADF;
+	if (k->kind == SOCK_CONN && m && m->name)
+		return -E_ISCONN;
+	return send_on(s, k, sqe);
+}
+
 /* ---- SEND_ZC */
 
-/* The next `n` bytes, or NULL for want of a descriptor. */
-static struct pkt *lend(struct socks *s, struct sock_op *op, uint32_t n)
+/* The next bytes that are in one piece, or NULL for want of a descriptor. */
+static struct pkt *lend(struct socks *s, struct sock_op *op)
 {
 	struct pool *pool = &s->net->pool;
+	struct sock_want w = sock_want_tx(op);
+	uint32_t n;
+	const uint8_t *from = sock_want_piece(&w, w.done, &n);
 
 	if (!pool_spare(pool->free_bare_n, pool->bare))
 		return NULL;
-	return pkt_lent(pool, &op->tx.lend, op->tx.from + op->tx.done, n);
+	return pkt_lent(pool, &op->tx.lend, from, MIN(n, SOCK_LEND_MAX));
 }
 
 static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
@@ -145,16 +196,17 @@ static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
 	struct tcp *t = &s->net->tcp;
 
 	while (op->tx.done < op->tx.len) {
-		uint32_t n = MIN(op->tx.len - op->tx.done, SOCK_LEND_MAX);
 		int res = tcp_write(t, k->conn, op->tx.from, 0);
 		struct pkt *p;
+		uint32_t n = 0;
 
 		if (res == 0 && tcp_send_room(k->conn) == 0) {
 			tcp_want_room(t, k->conn);
 			return SOCK_PARKED;
 		}
 		if (res == 0) {
-			p = lend(s, op, n);
+			p = lend(s, op);
+			n = p ? p->total : 0;
 			res = p ? tcp_send(t, k->conn, p) : -E_NOBUFS;
 		}
 		if (res < 0)
@@ -168,19 +220,24 @@ static int zc_step(struct socks *s, struct sock *k, struct sock_op *op)
 int sock_send_zc(struct socks *s, const struct leat_sqe *sqe)
 {
 	struct sock *k = sock_of(s, sqe->fd);
+	struct sock_want w;
 	struct sock_op *op;
+	int err;
 
 	if (!k)
 		return -E_BADF;
 	if (sqe->flags & LEAT_SQE_CQE_SKIP_SUCCESS)
 		return -E_INVAL;
-	if (!sqe->addr && sqe->len)
-		return -E_FAULT;
 	if (k->kind == SOCK_DGRAM)
 		return sock_dgram_send_zc(s, k, sqe);
+	err = sock_want(&w, sqe);
+	if (err)
+		return err;
 	if (k->kind != SOCK_CONN || k->flags & SOCKF_WR_SHUT)
 		return -E_PIPE;
-	op = send_park(s, k, sqe, 0);
+	if (w.flags & SOCK_OP_MSG && ((const struct leat_msghdr *)w.at)->name)
+		return -E_ISCONN;
+	op = send_park(s, k, sqe, &w);
 	if (!op)
 		return SOCK_BUSY;
 	if (k->tx == sock_op_index(s, op) && !(k->flags & SOCKF_CONNECTING))
@@ -203,7 +260,7 @@ static int shutdown_now(struct socks *s, struct sock *k, uint32_t how)
 		sock_stream_rx(s, k, ~0u);
 	}
 	if (k->polls)
-		sock_poll_run(s, k);
+		sock_poll_run(s, k, ~0u);
 	return res;
 }
 
@@ -221,6 +278,8 @@ int sock_shutdown(struct socks *s, const struct leat_sqe *sqe)
 	if (k->kind != SOCK_CONN || k->flags & SOCKF_CONNECTING)
 		return -E_NOTCONN;
 	if (k->tx && sqe->len != 0) {
+		if (s->calling)
+			return -E_AGAIN;
 		op = sock_op_new(s, sqe, k, SOCK_Q_TX);
 		if (!op)
 			return SOCK_BUSY;
@@ -236,6 +295,8 @@ int sock_shutdown(struct socks *s, const struct leat_sqe *sqe)
 
 static int connect_park(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
+	if (s->calling)
+		return -E_INPROGRESS;
 	return sock_op_new(s, sqe, k, SOCK_Q_TX) ? SOCK_PARKED : SOCK_BUSY;
 }
 
@@ -247,27 +308,46 @@ static bool connect_pending(const struct socks *s, const struct sock *k)
 static int connect_start(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
 	const struct leat_addr *a = (const struct leat_addr *)sqe->addr;
+	const struct sock_cold *cold = sock_cold_of(s, k);
+	const struct addr any = {0};
 	struct tcp *t = &s->net->tcp;
 	struct tcp_conn *c;
 	struct addr to;
 	int err;
 
-	if (!s->ops_free)
+	if (!s->ops_free && !s->calling)
 		return SOCK_BUSY;
 	c = tcp_open(t, k);
 	if (!c)
 		return -E_NOBUFS;
 	sock_addr_in(&to, a);
-	err = tcp_connect(t, c, &k->local, k->lport, &to, a->port);
+	err = tcp_connect(t, c, cold ? &cold->local : &any, cold ? cold->lport : 0, &to, a->port);
 	if (err) {
 		tcp_abort(t, c);
-		return err;
+		return err == -E_ADDRINUSE ? -E_ADDRNOTAVAIL : err;	/* as connect(2) */
 	}
 	k->conn = c;
-	k->rx = k->tx = 0;
 	k->kind = SOCK_CONN;
 	k->flags = SOCKF_CONNECTING;
 	return connect_park(s, k, sqe);
+}
+
+/* What is left of an attempt that failed goes: the socket is as new, bound as it was. */
+static void connect_over(struct socks *s, struct sock *k)
+{
+	tcp_close(&s->net->tcp, k->conn);
+	k->conn = NULL;
+	k->flags = 0;
+	k->kind = SOCK_STREAM;
+}
+
+/* The first CONNECT after an attempt that failed hears of it, if nobody else has. */
+static int connect_again(struct socks *s, struct sock *k)
+{
+	int err = sock_error_take(k);
+
+	connect_over(s, k);
+	return err ? err : -E_CONNABORTED;
 }
 
 int sock_connect(struct socks *s, const struct leat_sqe *sqe)
@@ -287,10 +367,12 @@ int sock_connect(struct socks *s, const struct leat_sqe *sqe)
 		sock_addr_in(&to, a);
 		return udp_connect(&s->net->udp, k->udp, &to, a->port);
 	case SOCK_CONN:
+		if (k->flags & SOCKF_FAILED)
+			return connect_again(s, k);
 		if (!(k->flags & SOCKF_CONNECTING))
 			return -E_ISCONN;
 		/* Its first CONNECT was cancelled, the attempt goes on: wait for it again. */
-		return k->tx ? -E_ALREADY : connect_park(s, k, sqe);
+		return k->tx || s->calling ? -E_ALREADY : connect_park(s, k, sqe);
 	case SOCK_LISTENER:
 	case SOCK_FREE:
 		break;
@@ -310,6 +392,7 @@ void sock_stream_connected(struct socks *s, struct sock *k)
 void sock_stream_connect_failed(struct socks *s, struct sock *k)
 {
 	k->flags &= (uint8_t)~SOCKF_CONNECTING;
+	k->flags |= SOCKF_FAILED;
 	if (connect_pending(s, k))
 		sock_op_finish(s, &s->ops[k->tx], sock_error_take(k), 0);
 	while (k->tx)
@@ -320,14 +403,9 @@ void sock_stream_connect_failed(struct socks *s, struct sock *k)
 		sock_op_finish(s, &s->ops[k->rx], err ? err : -E_NOTCONN, 0);
 	}
 	if (k->polls)
-		sock_poll_run(s, k);
-	if (!(k->flags & SOCKF_ERR_TOLD))
-		return;
-	assert(k->polls == 0);	/* a closed connection polls as hung up, which nobody can mask */
-	tcp_close(&s->net->tcp, k->conn);
-	k->local = (struct addr){0};
-	k->flags = 0;
-	k->kind = SOCK_STREAM;
+		sock_poll_run(s, k, ~0u);
+	if (k->flags & SOCKF_ERR_TOLD)
+		connect_over(s, k);
 }
 
 /* ---- the queue */

@@ -125,6 +125,13 @@ bool tcp_acceptable(const struct tcp_listener *l);
 /* The next established connection, now the caller's, or NULL. */
 struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l, void *owner);
 
+/* 0: the stack's default. */
+void tcp_listener_backlog(struct tcp *t, struct tcp_listener *l, uint32_t backlog);
+
+/* Has a connection or a TIME_WAIT entry this port at this address (unspecified: at any)?  Looks at
+ * all of them: for whoever binds without SO_REUSEADDR. */
+bool tcp_port_busy(struct tcp *t, const struct addr *local, uint16_t port);
+
 /* Connections not yet accepted are reset. */
 void tcp_listener_close(struct tcp *t, struct tcp_listener *l);
 
@@ -166,6 +173,9 @@ void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on);
  * NULL.  It stays charged to the receive buffer until tcp_recv_done(). */
 OWNER(pkt_put) struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c);
 void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes);
+
+/* Copies bytes from `off` on of what tcp_recv() would give, which stays; returns how many. */
+uint32_t tcp_peek(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n);
 
 /* Puts back in front what tcp_recv() gave last, or the rest of it. */
 void tcp_unrecv(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);

@@ -101,6 +101,21 @@ bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
 	return tcp_find(t, local, lport, remote, rport, &info);
 }
 
+bool tcp_port_busy(struct tcp *t, const struct addr *local, uint16_t port)
+{
+	uint32_t left = t->conns_used;
+
+	for (uint32_t i = 0; i < t->config.conns_max && left; i++) {
+		const struct tcp_conn *c = &t->conns[i];
+
+		left -= !!(c->flags & TCPF_USED);
+		if (c->flags & TCPF_HASHED && c->lport == port &&
+		    (addr_is_any(local) || addr_eq(&c->local, local)))
+			return true;
+	}
+	return tcp_timewait_has(t, local, port);
+}
+
 struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port)
 {
 	struct tcp_listener *any = NULL;

@@ -486,6 +486,7 @@ void tcp_timewait_expire(struct tcp *t);
 uint64_t tcp_timewait_hash(const struct tcp *t, uint32_t i);
 bool tcp_timewait_is(const struct tcp_timewait *tw, const struct addr *local, uint16_t lport,
 		     const struct addr *remote, uint16_t rport);
+bool tcp_timewait_has(const struct tcp *t, const struct addr *local, uint16_t port);
 struct tcp_timewait *tcp_timewait_at(struct tcp *t, uint32_t i);
 size_t tcp_timewait_bytes(uint32_t n);
 void tcp_timewait_check(const struct tcp *t);

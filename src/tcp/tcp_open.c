@@ -175,6 +175,11 @@ struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_
 	return l;
 }
 
+void tcp_listener_backlog(struct tcp *t, struct tcp_listener *l, uint32_t backlog)
+{
+	l->backlog = backlog ? backlog : t->config.backlog;
+}
+
 uint16_t tcp_listener_port(const struct tcp_listener *l)
 {
 	return l->port;

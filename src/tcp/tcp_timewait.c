@@ -43,6 +43,17 @@ bool tcp_timewait_is(const struct tcp_timewait *tw, const struct addr *local, ui
 	       addr_eq(&tw->local, local);
 }
 
+bool tcp_timewait_has(const struct tcp *t, const struct addr *local, uint16_t port)
+{
+	for (uint32_t i = t->timewait_head; i; i = t->timewaits[i - 1].next) {
+		const struct tcp_timewait *tw = &t->timewaits[i - 1];
+
+		if (tw->lport == port && (addr_is_any(local) || addr_eq(&tw->local, local)))
+			return true;
+	}
+	return false;
+}
+
 uint64_t tcp_timewait_hash(const struct tcp *t, uint32_t i)
 {
 	const struct tcp_timewait *tw = &t->timewaits[i];

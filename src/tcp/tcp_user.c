@@ -148,6 +148,18 @@ struct pkt *tcp_recv(struct tcp *t, struct tcp_conn *c)
 	return p;
 }
 
+uint32_t tcp_peek(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n)
+{
+	uint32_t got = 0;
+
+	for (const struct pkt *p = c->rcv.head; p && got < n; p = p->next) {
+		if (off < p->total)
+			got += pkt_read(p, off, (uint8_t *)to + got, n - got);
+		off -= MIN(off, p->total);
+	}
+	return got;
+}
+
 void tcp_unrecv(struct tcp *t, struct tcp_conn *c, struct pkt *p)
 {
 	tcp_rcv_untaken(c, p);

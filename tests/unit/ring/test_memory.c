@@ -10,7 +10,8 @@
 #define MANY 4096u		/* with more, the lookup table takes less for each */
 
 enum thing {
-	CONNECTION, LOSS, SIDE, TIME_WAIT, DESCRIPTOR, OPERATION, COMPLETION, NEIGHBOUR, FRAME, BARE
+	CONNECTION, LOSS, SIDE, TIME_WAIT, DESCRIPTOR, RARE, OPERATION, COMPLETION, NEIGHBOUR,
+	FRAME, BARE
 };
 
 static const struct cost {
@@ -20,6 +21,7 @@ static const struct cost {
 	/* costs: begin */
 	{ CONNECTION, 466 },	/* its block 448, its place in the lookup table 18 */
 	{ DESCRIPTOR, 32 },	/* of a socket, whatever it names */
+	{ RARE, 96 },		/* what a socket takes that is bound or has options few have */
 	{ OPERATION, 80 },	/* that waits: 64, and at most 16 to find it by its user_data */
 	{ COMPLETION, 16 },	/* place in the completion ring */
 	{ LOSS, 216 },		/* what a connection takes while something is missing */
@@ -57,6 +59,9 @@ static uint32_t *many_of(enum thing what, struct net_config *net, struct ring_co
 		return &net->tcp.timewaits_max;
 	case DESCRIPTOR:
 		return &ring->sock.sockets;
+	case RARE:
+		ring->sock.sockets = 2 * MANY;
+		return &ring->sock.colds;
 	case OPERATION:
 		return &ring->sock.ops;
 	case COMPLETION:

@@ -213,6 +213,131 @@ static void removing_what_is_not_there(void **state)
 	duo_free(d);
 }
 
+static void a_multishot_tells_each_event_and_no_state(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_sqe sqe, remove = duo_sqe(LEAT_OP_POLL_REMOVE, 0);
+	struct leat_cqe cqe;
+	int fd[2];
+
+	duo_pair(d, fd);
+	sqe = sqe_poll(fd[1], IN | RDHUP, 1);
+	sqe.len = LEAT_POLL_ADD_MULTI;
+	duo_submit(d, 1, &sqe);
+	duo_run(d, MSEC(10));
+	assert_false(duo_has(d, 1, 1));
+	for (int i = 0; i < 3; i++) {	/* unread bytes are no event, new ones are */
+		assert_int_equal(duo_send(d, 0, fd[0], buf, 3), 3);
+		cqe = duo_await(d, 1, 1);
+		assert_int_equal(cqe.res, IN);
+		assert_int_equal(cqe.flags, LEAT_CQE_F_MORE);
+		duo_run(d, MSEC(10));
+		assert_false(duo_has(d, 1, 1));
+	}
+	sqe.user_data = 2;
+	duo_submit(d, 1, &sqe);
+	assert_int_equal(duo_await(d, 1, 2).res, IN);	/* it is true already */
+	remove.addr = 2;
+	assert_int_equal(duo_do(d, 1, remove), 0);
+	assert_int_equal(duo_await(d, 1, 2).res, -E_CANCELED);
+	assert_int_equal(duo_close(d, 0, fd[0]), 0);
+	assert_int_equal(duo_await(d, 1, 1).res, IN | RDHUP);
+	assert_int_equal(duo_close(d, 1, fd[1]), 0);
+	cqe = duo_await(d, 1, 1);
+	assert_int_equal(cqe.res, -E_CANCELED);
+	assert_int_equal(cqe.flags, 0);
+	duo_free(d);
+}
+
+static void a_poll_outlives_connecting_and_failing(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_addr a = duo_addr(1, 80);
+	struct leat_sqe sqe;
+	int fd = socket_of(d, 0, LEAT_SOCK_STREAM);
+
+	sqe = sqe_poll(fd, IN | OUT, 1);
+	sqe.len = LEAT_POLL_ADD_MULTI;
+	duo_submit(d, 0, &sqe);
+	assert_int_equal(duo_await(d, 0, 1).res, OUT | HUP);
+	sqe = duo_sqe(LEAT_OP_CONNECT, fd);
+	sqe.addr = (uintptr_t)&a;
+	assert_int_equal(duo_do(d, 0, sqe), -E_CONNREFUSED);
+	assert_true(duo_await(d, 0, 1).res & HUP);
+	duo_listen(d, 1, 80);
+	assert_int_equal(duo_do(d, 0, sqe), 0);
+	assert_int_equal(duo_await(d, 0, 1).res, OUT);
+	duo_free(d);
+}
+
+static void a_poll_can_be_changed(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_sqe sqe, change = duo_sqe(LEAT_OP_POLL_REMOVE, 0);
+	int fd[2];
+
+	duo_pair(d, fd);
+	sqe = sqe_poll(fd[0], IN, 1);
+	sqe.len = LEAT_POLL_ADD_MULTI;
+	duo_submit(d, 0, &sqe);
+	change.addr = 1;
+	change.off = 2;
+	change.len = LEAT_POLL_UPDATE_USER_DATA;
+	assert_int_equal(duo_do(d, 0, change), 0);
+	assert_int_equal(duo_do(d, 0, change), -E_NOENT);
+	change.addr = 2;
+	change.len = LEAT_POLL_UPDATE_EVENTS;
+	change.op_flags = OUT;
+	assert_int_equal(duo_do(d, 0, change), 0);
+	assert_int_equal(duo_await(d, 0, 2).res, OUT);
+	sqe = sqe_poll(fd[0], IN, 3);
+	duo_submit(d, 0, &sqe);
+	change.addr = 3;
+	assert_int_equal(duo_do(d, 0, change), 0);
+	assert_int_equal(duo_await(d, 0, 3).res, OUT);
+	change.len = 8;
+	assert_int_equal(duo_do(d, 0, change), -E_INVAL);
+	duo_free(d);
+}
+
+/* A program that does not look gets one completion for many events, and loses none. */
+static void events_merge_while_the_ring_is_half_full(void **state)
+{
+	struct duo_config config;
+	struct duo *d;
+	const struct leat_cqe *cqe;
+	struct leat_sqe sqe;
+	unsigned n = 0, polls;
+	int fd[2];
+
+	duo_config_default(&config);
+	config.ring.sock.completions = 16;
+	d = duo_new(&config);
+	duo_pair(d, fd);
+	sqe = sqe_poll(fd[1], IN, 1);
+	sqe.len = LEAT_POLL_ADD_MULTI;
+	duo_submit(d, 1, &sqe);
+	for (int i = 0; i < 40; i++) {
+		sqe = duo_sqe_send(fd[0], buf, 3);
+		sqe.flags = LEAT_SQE_CQE_SKIP_SUCCESS;
+		assert_int_equal(leat_submit(&d->h[0].ring, &sqe), 0);
+		for (int k = 0; k < 20; k++) {	/* without taking completions */
+			d->now += MSEC(5);
+			leat_poll(&d->h[0].ring);
+			leat_poll(&d->h[1].ring);
+		}
+	}
+	polls = leat_cq_peek(&d->h[1].ring, &cqe);
+	assert_int_equal(polls, 8);
+	leat_cq_advance(&d->h[1].ring, polls);
+	while ((polls = leat_cq_peek(&d->h[1].ring, &cqe))) {
+		n += polls;
+		leat_cq_advance(&d->h[1].ring, polls);
+	}
+	assert_int_equal(n, 1);
+	duo_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +348,10 @@ int main(void)
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(every_waiter_is_told),
 		cmocka_unit_test(removing_what_is_not_there),
+		cmocka_unit_test(a_multishot_tells_each_event_and_no_state),
+		cmocka_unit_test(a_poll_outlives_connecting_and_failing),
+		cmocka_unit_test(a_poll_can_be_changed),
+		cmocka_unit_test(events_merge_while_the_ring_is_half_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,7 +205,7 @@ static void the_kernel_says_so_too(void **state)
 	sqe.op_flags = 1;	/* MSG_OOB */
 	assert_int_equal(duo_do(d, 0, sqe), -E_INVAL);
 	sqe = duo_sqe_recv(fd[0], &c, 1);
-	sqe.op_flags = 2;	/* MSG_PEEK */
+	sqe.op_flags = 1;
 	assert_int_equal(duo_do(d, 0, sqe), -E_INVAL);
 	duo_free(d);
 }

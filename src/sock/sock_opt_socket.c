@@ -1,0 +1,432 @@
+/* Options of level SOL_SOCKET, socket(7). */
+#include "sock/sock_opt.h"
+
+enum {
+	SO_REUSEADDR = 2, SO_TYPE = 3, SO_ERROR = 4, SO_BROADCAST = 6, SO_SNDBUF = 7,
+	SO_RCVBUF = 8, SO_KEEPALIVE = 9, SO_OOBINLINE = 10, SO_PRIORITY = 12, SO_LINGER = 13,
+	SO_REUSEPORT = 15, SO_RCVLOWAT = 18, SO_SNDLOWAT = 19, SO_RCVTIMEO = 20, SO_SNDTIMEO = 21,
+	SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_TIMESTAMPNS = 35, SO_MARK = 36,
+	SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49,
+	SO_INCOMING_NAPI_ID = 56, SO_COOKIE = 57, SO_ZEROCOPY = 60,
+};
+
+#define RCVBUF_MIN 2304		/* Linux: SOCK_MIN_RCVBUF */
+#define BUF_MAX (8 << 20)	/* of what is asked for; what is given is twice as much */
+
+/* ---- flags that are kept here */
+
+static int set_flag(struct socks *s, struct sock *k, unsigned flag, int value)
+{
+	struct sock_cold *cold;
+
+	if (!value && !k->cold)
+		return 0;
+	cold = sock_cold_get(s, k);
+	if (!cold)
+		return -E_NOBUFS;
+	cold->flags = (uint16_t)(value ? cold->flags | flag : cold->flags & ~flag);
+	return 0;
+}
+
+static int get_flag(struct socks *s, struct sock *k, unsigned flag, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold && cold->flags & flag;
+	return 0;
+}
+
+static int set_reuseaddr(struct socks *s, struct sock *k, int value)
+{
+	if (k->kind == SOCK_DGRAM)
+		k->udp->reuse_addr = value;
+	return set_flag(s, k, SOCK_COLD_REUSEADDR, value);
+}
+
+static int get_reuseaddr(struct socks *s, struct sock *k, int *value)
+{
+	return get_flag(s, k, SOCK_COLD_REUSEADDR, value);
+}
+
+static int set_reuseport(struct socks *s, struct sock *k, int value)
+{
+	return set_flag(s, k, SOCK_COLD_REUSEPORT, value);
+}
+
+static int get_reuseport(struct socks *s, struct sock *k, int *value)
+{
+	return get_flag(s, k, SOCK_COLD_REUSEPORT, value);
+}
+
+static int set_broadcast(struct socks *s, struct sock *k, int value)
+{
+	if (k->kind != SOCK_DGRAM)
+		return set_flag(s, k, SOCK_COLD_BROADCAST, value);
+	k->udp->broadcast = value;
+	return 0;
+}
+
+static int get_broadcast(struct socks *s, struct sock *k, int *value)
+{
+	if (k->kind != SOCK_DGRAM)
+		return get_flag(s, k, SOCK_COLD_BROADCAST, value);
+	*value = k->udp->broadcast;
+	return 0;
+}
+
+static int set_zerocopy(struct socks *s, struct sock *k, int value)
+{
+	if (value < 0 || value > 1)
+		return -E_INVAL;
+	return set_flag(s, k, SOCK_COLD_ZEROCOPY, value);
+}
+
+static int get_zerocopy(struct socks *s, struct sock *k, int *value)
+{
+	return get_flag(s, k, SOCK_COLD_ZEROCOPY, value);
+}
+
+static int set_timestamp(struct socks *s, struct sock *k, int value)
+{
+	(void)set_flag(s, k, SOCK_COLD_TIMESTAMPNS, 0);
+	return set_flag(s, k, SOCK_COLD_TIMESTAMP, value);
+}
+
+static int get_timestamp(struct socks *s, struct sock *k, int *value)
+{
+	return get_flag(s, k, SOCK_COLD_TIMESTAMP, value);
+}
+
+static int set_timestampns(struct socks *s, struct sock *k, int value)
+{
+	(void)set_flag(s, k, SOCK_COLD_TIMESTAMP, 0);
+	return set_flag(s, k, SOCK_COLD_TIMESTAMPNS, value);
+}
+
+static int get_timestampns(struct socks *s, struct sock *k, int *value)
+{
+	return get_flag(s, k, SOCK_COLD_TIMESTAMPNS, value);
+}
+
+/* Urgent data is ordinary data, RFC 6093 §6: always in line. */
+static int set_oobinline(struct socks *s, struct sock *k, int value)
+{
+	return value ? 0 : -E_OPNOTSUPP;
+}
+
+static int get_oobinline(struct socks *s, struct sock *k, int *value)
+{
+	*value = 1;
+	return 0;
+}
+
+/* ---- numbers that are kept here */
+
+static int set_priority(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	if (!cold)
+		return -E_NOBUFS;
+	cold->priority = (uint32_t)value;
+	return 0;
+}
+
+static int get_priority(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold ? (int)cold->priority : 0;
+	return 0;
+}
+
+static int set_mark(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	if (!cold)
+		return -E_NOBUFS;
+	cold->mark = (uint32_t)value;
+	return 0;
+}
+
+static int get_mark(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold ? (int)cold->mark : 0;
+	return 0;
+}
+
+static int set_busy_poll(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold;
+
+	if (value < 0)
+		return -E_INVAL;
+	cold = sock_cold_get(s, k);
+	if (!cold)
+		return -E_NOBUFS;
+	cold->busy_poll_us = (uint32_t)value;
+	return 0;
+}
+
+static int get_busy_poll(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold ? (int)cold->busy_poll_us : 0;
+	return 0;
+}
+
+static int set_incoming_cpu(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	if (!cold)
+		return -E_NOBUFS;
+	cold->incoming_cpu = value;
+	return 0;
+}
+
+static int get_incoming_cpu(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold ? cold->incoming_cpu : -1;
+	return 0;
+}
+
+static int set_rcvlowat(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	if (!cold)
+		return -E_NOBUFS;
+	cold->rcvlowat = value < 0 ? INT32_MAX : value ? (uint32_t)value : 1;
+	return 0;
+}
+
+static int get_rcvlowat(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = cold && cold->rcvlowat ? (int)cold->rcvlowat : 1;
+	return 0;
+}
+
+/* ---- buffers: what is asked for is doubled, as Linux does for what it keeps beside the bytes */
+
+static uint32_t doubled(int value)
+{
+	return (uint32_t)MIN(MAX(value, 0), BUF_MAX) * 2;
+}
+
+static int set_rcvbuf(struct socks *s, struct sock *k, int value)
+{
+	if (k->kind != SOCK_DGRAM)
+		return -E_OPNOTSUPP;
+	k->udp->rcvbuf = MAX(doubled(value), RCVBUF_MIN);
+	return 0;
+}
+
+static int get_rcvbuf(struct socks *s, struct sock *k, int *value)
+{
+	*value = (int)(k->kind == SOCK_DGRAM ? k->udp->rcvbuf : s->net->tcp.config.rcvbuf);
+	return 0;
+}
+
+static int set_sndbuf(struct socks *s, struct sock *k, int value)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	if (k->kind != SOCK_DGRAM)
+		return -E_OPNOTSUPP;
+	if (!cold)
+		return -E_NOBUFS;
+	cold->sndbuf = MAX(doubled(value), RCVBUF_MIN * 2);
+	return 0;
+}
+
+static int get_sndbuf(struct socks *s, struct sock *k, int *value)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	*value = (int)(cold && cold->sndbuf ? cold->sndbuf : s->net->tcp.config.sndbuf);
+	return 0;
+}
+
+static int get_sndlowat(struct socks *s, struct sock *k, int *value)
+{
+	*value = 1;
+	return 0;
+}
+
+/* ---- what a socket is */
+
+static int get_error(struct socks *s, struct sock *k, int *value)
+{
+	*value = 0;
+	if (k->kind == SOCK_CONN)
+		*value = -sock_error_take(k);
+	else if (k->kind == SOCK_DGRAM)
+		*value = udp_take_error(k->udp);
+	return 0;
+}
+
+static int get_type(struct socks *s, struct sock *k, int *value)
+{
+	*value = sock_is_stream(k) ? LEAT_SOCK_STREAM : LEAT_SOCK_DGRAM;
+	return 0;
+}
+
+static int get_domain(struct socks *s, struct sock *k, int *value)
+{
+	*value = LEAT_AF_INET;
+	return 0;
+}
+
+static int get_protocol(struct socks *s, struct sock *k, int *value)
+{
+	*value = sock_is_stream(k) ? SOL_TCP : SOL_UDP;
+	return 0;
+}
+
+static int get_acceptconn(struct socks *s, struct sock *k, int *value)
+{
+	*value = k->kind == SOCK_LISTENER;
+	return 0;
+}
+
+static int get_napi(struct socks *s, struct sock *k, int *value)
+{
+	*value = 0;
+	return 0;
+}
+
+static int get_cookie(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	uint64_t cookie = (uint64_t)k->gen << 32 | sock_index(s, k);
+
+	if (*len < sizeof(cookie))
+		return -E_INVAL;
+	*len = sizeof(cookie);
+	mem_copy(value, &cookie, sizeof(cookie));
+	return 0;
+}
+
+/* ---- structs */
+
+static int set_linger(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	struct sock_cold *cold;
+	int32_t v[2];
+
+	if (len < sizeof(v))
+		return -E_INVAL;
+	mem_copy(v, value, sizeof(v));
+	if (!v[0] && !k->cold)
+		return 0;
+	cold = sock_cold_get(s, k);
+	if (!cold)
+		return -E_NOBUFS;
+	cold->linger_s = v[0] ? v[1] & INT32_MAX : -1;
+	return 0;
+}
+
+static int get_linger(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+	bool on = cold && cold->linger_s >= 0;
+	int32_t v[2] = {on, on ? cold->linger_s : 0};
+
+	*len = MIN(*len, (uint32_t)sizeof(v));
+	mem_copy(value, v, *len);
+	return 0;
+}
+
+/* struct timeval; 0: for ever */
+static int timeval_in(const void *value, uint32_t len, nsec *out)
+{
+	int64_t tv[2];
+
+	if (len < sizeof(tv))
+		return -E_INVAL;
+	mem_copy(tv, value, sizeof(tv));
+	if (tv[1] < 0 || tv[1] >= 1000000)
+		return -E_DOM;
+	if (tv[0] < 0)		/* as Linux: no waiting at all, which is read back as 0 */
+		*out = 1;
+	else if (tv[0] > INT32_MAX)
+		*out = 0;
+	else
+		*out = SEC(tv[0]) + USEC(tv[1]);
+	return 0;
+}
+
+static int timeval_out(nsec t, void *value, uint32_t *len)
+{
+	int64_t tv[2] = {(int64_t)(t / SEC(1)), (int64_t)(t % SEC(1) / 1000)};
+
+	*len = MIN(*len, (uint32_t)sizeof(tv));
+	mem_copy(value, tv, *len);
+	return 0;
+}
+
+static int set_rcvtimeo(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	return cold ? timeval_in(value, len, &cold->rcvtimeo) : -E_NOBUFS;
+}
+
+static int get_rcvtimeo(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	return timeval_out(cold ? cold->rcvtimeo : 0, value, len);
+}
+
+static int set_sndtimeo(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	struct sock_cold *cold = sock_cold_get(s, k);
+
+	return cold ? timeval_in(value, len, &cold->sndtimeo) : -E_NOBUFS;
+}
+
+static int get_sndtimeo(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	const struct sock_cold *cold = sock_cold_of(s, k);
+
+	return timeval_out(cold ? cold->sndtimeo : 0, value, len);
+}
+
+static const struct sock_opt opts[] = {
+	{SO_REUSEADDR, set_reuseaddr, get_reuseaddr},
+	{SO_REUSEPORT, set_reuseport, get_reuseport},
+	{SO_BROADCAST, set_broadcast, get_broadcast},
+	{SO_OOBINLINE, set_oobinline, get_oobinline},
+	{SO_ZEROCOPY, set_zerocopy, get_zerocopy},
+	{SO_TIMESTAMP, set_timestamp, get_timestamp},
+	{SO_TIMESTAMPNS, set_timestampns, get_timestampns},
+	{SO_PRIORITY, set_priority, get_priority},
+	{SO_MARK, set_mark, get_mark},
+	{SO_BUSY_POLL, set_busy_poll, get_busy_poll},
+	{SO_INCOMING_CPU, set_incoming_cpu, get_incoming_cpu},
+	{SO_RCVLOWAT, set_rcvlowat, get_rcvlowat},
+	{SO_RCVBUF, set_rcvbuf, get_rcvbuf},
+	{SO_SNDBUF, set_sndbuf, get_sndbuf},
+	{SO_SNDLOWAT, .get = get_sndlowat},
+	{SO_ERROR, .get = get_error},
+	{SO_TYPE, .get = get_type},
+	{SO_DOMAIN, .get = get_domain},
+	{SO_PROTOCOL, .get = get_protocol},
+	{SO_ACCEPTCONN, .get = get_acceptconn},
+	{SO_INCOMING_NAPI_ID, .get = get_napi},
+	{SO_COOKIE, .get_raw = get_cookie},
+	{SO_LINGER, .set_raw = set_linger, .get_raw = get_linger},
+	{SO_RCVTIMEO, .set_raw = set_rcvtimeo, .get_raw = get_rcvtimeo},
+	{SO_SNDTIMEO, .set_raw = set_sndtimeo, .get_raw = get_sndtimeo},
+};
+
+const struct sock_opts sock_opts_socket = {opts, ARRAY_LEN(opts)};
