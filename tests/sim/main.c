@@ -1,6 +1,9 @@
 /* Runs simulated worlds: test-sim [--seeds N] [--first SEED] [--seed X [--pcap FILE]] [--conns
  * N] [--faults on|off] [--check-always] [--seconds N]
  *
+ * --table CC prints how fast bulk flows go by loss and round trip (race.c), --fairness whether two
+ * share.
+ *
  * Worlds run in a child process, so that an assertion of the stack fails one seed and says
  * which.  The first failure ends the run: the seed is run again to write a capture of it, and
  * how to come back is printed. */
@@ -14,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sim/race.h"
 #include "sim/world.h"
 
 #define SEEDS_DEFAULT 1000u
@@ -25,6 +29,8 @@ struct options {
 	bool one;
 	double seconds;		/* no new seed after so long; 0: no limit */
 	const char *pcap;
+	const struct cc_ops *table;	/* measure, and nothing else */
+	bool fairness;
 };
 
 struct totals {			/* shared with the child */
@@ -222,7 +228,8 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: test-sim [--seeds N] [--first SEED] [--seconds N] [--conns N] "
 		"[--faults on|off] "
-		"[--check-always]\n       test-sim --seed X [--pcap FILE] [...]\n");
+		"[--check-always]\n       test-sim --seed X [--pcap FILE] [...]\n"
+		"       test-sim --table CC [--seconds N] | --fairness\n");
 	return 2;
 }
 
@@ -248,9 +255,15 @@ static bool parse(struct options *o, int argc, char **argv)
 			o->plan.check_always = true;
 			continue;
 		}
+		if (strcmp(a, "--fairness") == 0) {
+			o->fairness = true;
+			continue;
+		}
 		if (!v)
 			return false;
-		if (strcmp(a, "--seeds") == 0)
+		if (strcmp(a, "--table") == 0)
+			o->table = cc_find(v, strlen(v));
+		else if (strcmp(a, "--seeds") == 0)
 			o->seeds = number(a, v);
 		else if (strcmp(a, "--first") == 0)
 			o->first = number(a, v);
@@ -279,6 +292,10 @@ int main(int argc, char **argv)
 
 	if (!parse(&o, argc, argv))
 		return usage();
+	if (o.table)
+		return race_table(o.table, o.seconds > 0 ? (nsec)(o.seconds * 1e9) : SEC(30));
+	if (o.fairness)
+		return race_fairness() ? 1 : 0;
 	totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (totals == MAP_FAILED)
