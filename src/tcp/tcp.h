@@ -35,6 +35,8 @@ struct tcp_config {
 	uint32_t timewaits_max;
 	uint32_t listeners_max;
 	uint32_t rcvbuf, sndbuf;	/* bytes a connection; defaults 256 KiB, 128 KiB */
+	/* so far they may grow with the path, 8 MiB; not above rcvbuf, sndbuf: they stay */
+	uint32_t rcvbuf_max, sndbuf_max;
 	uint32_t rcv_wnd_initial;	/* bytes; default 64 KiB */
 	uint32_t backlog;		/* default 128 */
 	nsec rto_min, rto_max, rto_initial;	/* 200 ms, 120 s, 1 s */
@@ -64,6 +66,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t out_no_memory;
 	uint64_t timewait_full;		/* TIME_WAIT entries closed early for want of room */
 	uint64_t sides_full;		/* a choice was refused for want of room */
+	uint64_t rcvbufs_grown, sndbufs_grown;
 };
 
 struct tcp_conn;

@@ -13,6 +13,8 @@ const struct tcp_config tcp_config_default = {
 	.listeners_max = 64,
 	.rcvbuf = 256u << 10,
 	.sndbuf = 128u << 10,
+	.rcvbuf_max = 8u << 20,
+	.sndbuf_max = 8u << 20,
 	.rcv_wnd_initial = 64u << 10,
 	.backlog = 128,
 	/* RFC 6298 §2.4 says SHOULD be 1 s; 200 ms, as Linux and others:
@@ -44,6 +46,8 @@ static const char *config_fault(const struct tcp_config *g)
 		return "rcvbuf must be 2 KiB to 1 GiB";
 	if (g->sndbuf < 2048 || g->sndbuf > 1u << 30)
 		return "sndbuf must be 2 KiB to 1 GiB";
+	if (g->rcvbuf_max > 1u << 30 || g->sndbuf_max > 1u << 30)
+		return "rcvbuf_max and sndbuf_max must be at most 1 GiB";
 	if (g->rcv_wnd_initial < 1024)
 		return "rcv_wnd_initial must be at least 1 KiB";
 	if (g->rto_min < MSEC(1) || g->rto_max < g->rto_min || g->rto_initial < g->rto_min)

@@ -11,6 +11,7 @@
  *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
  *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
  *   opts   tcp_opt.c      what the owner chose
+ *   tune   tcp_tune.c     how fast the owner takes bytes, for the size of its buffer
  *   timer  tcp_timer.c    all deadlines, one wheel node
  *   cc     cc/            the congestion window
  *   state  tcp_state.c    through tcp_set_state() only
@@ -200,6 +201,9 @@ struct tcp_conn {
 	struct tcp_side *side;		/* NULL while there is nothing rare about it */
 	/* when a segment outside of the window was answered last, 0: never */
 	uint32_t outsider_ms;
+	struct {
+		uint16_t at, mark;	/* when, and up to where it had taken bytes */
+	} tune;
 	uint16_t states_passed;
 	uint16_t rto_fired;		/* saturating */
 	uint32_t iss;
@@ -335,6 +339,11 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
 struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */
 void tcp_side_free(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
+
+/* tcp_tune.c */
+uint32_t tcp_tune_rcvbuf_max(const struct tcp *t, const struct tcp_conn *c);
+void tcp_tune_received(struct tcp *t, struct tcp_conn *c);
+void tcp_tune_sent(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_input.c */
 void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);

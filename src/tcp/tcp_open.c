@@ -40,7 +40,8 @@ static void set_buffers(struct tcp *t, struct tcp_conn *c)
 {
 	uint32_t buf = tcp_opt_rcvbuf(t, c);
 
-	tcp_rcv_buffers(c, buf, rcv_wscale(t, buf));
+	tcp_rcv_buffers(c, buf, 0);
+	tcp_rcv_buffers(c, buf, rcv_wscale(t, tcp_tune_rcvbuf_max(t, c)));
 }
 
 /* What our SYN offers, RFC 9293 §3.7.1: the path's MTU less headers of fixed size. */

@@ -39,6 +39,7 @@ bool tcp_writable(const struct tcp_conn *c)
 
 void tcp_snd_tell_room(struct tcp *t, struct tcp_conn *c)
 {
+	tcp_tune_sent(t, c);
 	if (tcp_send_room(c) < c->snd.buf / 3 || !tcp_writable(c))
 		return;
 	c->flags &= ~(uint32_t)TCPF_WANT_ROOM;

@@ -180,6 +180,7 @@ void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes)
 	if (!tcp_synchronized((enum tcp_state)c->state) || c->flags & TCPF_FIN_RCVD ||
 	    !(c->flags & TCPF_HASHED))
 		return;
+	tcp_tune_received(t, c);
 	open = c->rcv.adv - c->rcv.nxt;
 	grown = tcp_rcv_free_space(c) - MIN(open, tcp_rcv_free_space(c));
 	if (grown >= half || (open < c->rcv.mss && grown >= MIN(half, (uint32_t)c->rcv.mss)))

@@ -184,6 +184,8 @@ static const struct key keys[] = {
 	KEY(listeners_max),
 	KEY(rcvbuf),
 	KEY(sndbuf),
+	KEY(rcvbuf_max),
+	KEY(sndbuf_max),
 	KEY(rcv_wnd_initial),
 	KEY(backlog),
 	KEY(rto_min),

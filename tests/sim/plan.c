@@ -227,6 +227,8 @@ static void draw_later(struct dice *d, struct station_plan *s)
 
 	while (cc_at(n))
 		n++;
+	if (chance(d, 50))
+		s->config.tcp.rcvbuf_max = s->config.tcp.sndbuf_max = 0;
 	s->config.tcp.cc = chance(d, 50) ? tcp_config_default.cc : cc_at(below(d, n));
 }
 
