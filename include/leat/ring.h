@@ -67,7 +67,7 @@ enum leat_op {
 	/* fd, addr: the descriptor read from, len: most bytes; what has been received there is
 	 * sent here, not copied -> res: bytes, 0 at its end */
 	LEAT_OP_SPLICE,
-	/* fd, off: level << 32 | name, addr, len: the value; 0 or as leat_setsockopt() */
+	/* fd, off: level << 32 | name, addr, len: the value; 0 or as leat_ring_setsockopt() */
 	LEAT_OP_SETSOCKOPT,
 	LEAT_OP_GETSOCKOPT,	/* the same, filled -> res: its length */
 	/* off, op_flags: as TIMEOUT; behind a submission with LEAT_SQE_IO_LINK, which it cancels
@@ -215,11 +215,11 @@ int leat_call(struct leat_ring *ring, const struct leat_sqe *sqe);
  *
  * leat_ready: the bits of poll(2) that are true now.  Without room, POLL_ADD's multishot is told
  * when there is some again.
- * leat_getsockname, leat_getpeername: 0, or -ENOTCONN.
+ * leat_ring_getsockname, leat_ring_getpeername: 0, or -ENOTCONN.
  * leat_queued: a number of bytes, or -EINVAL where there is no such queue (listeners). */
 int leat_ready(struct leat_ring *ring, int fd);
-int leat_getsockname(struct leat_ring *ring, int fd, struct leat_addr *addr);
-int leat_getpeername(struct leat_ring *ring, int fd, struct leat_addr *addr);
+int leat_ring_getsockname(struct leat_ring *ring, int fd, struct leat_addr *addr);
+int leat_ring_getpeername(struct leat_ring *ring, int fd, struct leat_addr *addr);
 
 enum leat_queue {
 	LEAT_QUEUE_IN,		/* FIONREAD: what RECV would give; of datagrams the next one's */
@@ -231,9 +231,9 @@ int leat_queued(struct leat_ring *ring, int fd, enum leat_queue queue);
 
 /* Levels, names, values and errors are Linux's: socket(7), tcp(7), ip(7), udp(7), packet(7).  What
  * is not supported answers -ENOPROTOOPT or -EOPNOTSUPP, never success.  *len: room, then length. */
-int leat_setsockopt(struct leat_ring *ring, int fd, int level, int name, const void *value,
+int leat_ring_setsockopt(struct leat_ring *ring, int fd, int level, int name, const void *value,
 		    uint32_t len);
-int leat_getsockopt(struct leat_ring *ring, int fd, int level, int name, void *value,
+int leat_ring_getsockopt(struct leat_ring *ring, int fd, int level, int name, void *value,
 		    uint32_t *len);
 
 /* Completions that wait, oldest first: *cqe points at an array of the returned length (it may be

@@ -63,12 +63,12 @@ int leat_ready(struct leat_ring *ring, int fd)
 	return sock_ready(&ring->socks, fd);
 }
 
-int leat_getsockname(struct leat_ring *ring, int fd, struct leat_addr *addr)
+int leat_ring_getsockname(struct leat_ring *ring, int fd, struct leat_addr *addr)
 {
 	return sock_name(&ring->socks, fd, addr);
 }
 
-int leat_getpeername(struct leat_ring *ring, int fd, struct leat_addr *addr)
+int leat_ring_getpeername(struct leat_ring *ring, int fd, struct leat_addr *addr)
 {
 	return sock_peer(&ring->socks, fd, addr);
 }
@@ -78,13 +78,14 @@ int leat_queued(struct leat_ring *ring, int fd, enum leat_queue queue)
 	return sock_queued(&ring->socks, fd, queue);
 }
 
-int leat_setsockopt(struct leat_ring *ring, int fd, int level, int name, const void *value,
+int leat_ring_setsockopt(struct leat_ring *ring, int fd, int level, int name, const void *value,
 		    uint32_t len)
 {
 	return sock_setopt(&ring->socks, fd, level, name, value, len);
 }
 
-int leat_getsockopt(struct leat_ring *ring, int fd, int level, int name, void *value, uint32_t *len)
+int leat_ring_getsockopt(struct leat_ring *ring, int fd, int level, int name, void *value,
+			 uint32_t *len)
 {
 	return sock_getopt(&ring->socks, fd, level, name, value, len);
 }

@@ -46,16 +46,16 @@ static void a_connection_from_one_end_to_the_other(void **state)
 	assert_int_equal(call(d, 0, sqe_at(LEAT_OP_CONNECT, fd, &a)), -E_INPROGRESS);
 	assert_int_equal(call(d, 0, sqe_at(LEAT_OP_CONNECT, fd, &a)), -E_ALREADY);
 	assert_int_equal(leat_ready(&d->h[0].ring, fd), 0);
-	assert_int_equal(leat_getpeername(&d->h[0].ring, fd, &name), -E_NOTCONN);
+	assert_int_equal(leat_ring_getpeername(&d->h[0].ring, fd, &name), -E_NOTCONN);
 	assert_int_equal(call(d, 0, duo_sqe_send(fd, "x", 1)), -E_AGAIN);
 	duo_run(d, MSEC(10));
 	assert_int_equal(leat_ready(&d->h[0].ring, fd), LEAT_POLLOUT);
 	assert_int_equal(call(d, 0, sqe_at(LEAT_OP_CONNECT, fd, &a)), -E_ISCONN);
-	assert_int_equal(leat_getpeername(&d->h[0].ring, fd, &name), 0);
+	assert_int_equal(leat_ring_getpeername(&d->h[0].ring, fd, &name), 0);
 	assert_memory_equal(&name, &a, sizeof(a));
 	peer = call(d, 1, duo_sqe(LEAT_OP_ACCEPT, listener));
 	assert_true(peer > 0);
-	assert_int_equal(leat_getsockname(&d->h[1].ring, peer, &name), 0);
+	assert_int_equal(leat_ring_getsockname(&d->h[1].ring, peer, &name), 0);
 	assert_memory_equal(&name, &a, sizeof(a));
 	assert_int_equal(call(d, 1, duo_sqe_recv(peer, buf, 10)), -E_AGAIN);
 	assert_int_equal(call(d, 0, duo_sqe_send(fd, "hello", 5)), 5);
@@ -80,9 +80,9 @@ static void a_refusal_is_read_once_and_the_socket_may_try_again(void **state)
 	assert_int_equal(call(d, 0, sqe_at(LEAT_OP_CONNECT, fd, &a)), -E_INPROGRESS);
 	duo_run(d, MSEC(10));
 	assert_true(leat_ready(&d->h[0].ring, fd) & LEAT_POLLERR);
-	assert_int_equal(leat_getsockopt(&d->h[0].ring, fd, 1, 4, &err, &len), 0);
+	assert_int_equal(leat_ring_getsockopt(&d->h[0].ring, fd, 1, 4, &err, &len), 0);
 	assert_int_equal(err, E_CONNREFUSED);
-	assert_int_equal(leat_getsockopt(&d->h[0].ring, fd, 1, 4, &err, &len), 0);
+	assert_int_equal(leat_ring_getsockopt(&d->h[0].ring, fd, 1, 4, &err, &len), 0);
 	assert_int_equal(err, 0);
 	assert_int_equal(call(d, 0, sqe_at(LEAT_OP_CONNECT, fd, &a)), -E_CONNABORTED);
 	assert_int_equal(leat_ready(&d->h[0].ring, fd), LEAT_POLLOUT | LEAT_POLLHUP);
@@ -186,7 +186,7 @@ static void a_low_water_mark_holds_back(void **state)
 	int fd[2], mark = 10;
 
 	duo_pair(d, fd);
-	assert_int_equal(leat_setsockopt(&d->h[1].ring, fd[1], 1, 18, &mark, sizeof(mark)), 0);
+	assert_int_equal(leat_ring_setsockopt(&d->h[1].ring, fd[1], 1, 18, &mark, sizeof(mark)), 0);
 	sqe = duo_sqe_recv(fd[1], buf, 100);
 	sqe.user_data = 1;
 	duo_submit(d, 1, &sqe);

@@ -59,7 +59,7 @@ static void it_leaves_from_where_it_was_bound(void **state)
 	sqe.fd = stream(d);
 	assert_int_equal(duo_do(d, 0, sqe), -E_ADDRINUSE);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(leat_setsockopt(&d->h[0].ring, i ? fd : sqe.fd, 1, 2,
+		assert_int_equal(leat_ring_setsockopt(&d->h[0].ring, i ? fd : sqe.fd, 1, 2,
 						 &(int){1}, 4), 0);	/* SO_REUSEADDR */
 	assert_int_equal(duo_do(d, 0, sqe), 0);
 	assert_int_equal(duo_do(d, 0, sqe_connect(sqe.fd, duo_addr(1, 80))), -E_ADDRNOTAVAIL);

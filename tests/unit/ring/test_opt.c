@@ -19,7 +19,7 @@ static int socket_of(struct duo *d, int type)
 
 static int set(struct duo *d, int fd, int name, int value)
 {
-	return leat_setsockopt(&d->h[0].ring, fd, SOL_SOCKET, name, &value, sizeof(value));
+	return leat_ring_setsockopt(&d->h[0].ring, fd, SOL_SOCKET, name, &value, sizeof(value));
 }
 
 static int get(struct duo *d, int fd, int name)
@@ -27,7 +27,7 @@ static int get(struct duo *d, int fd, int name)
 	uint32_t len = sizeof(int);
 	int value = -1, err;
 
-	err = leat_getsockopt(&d->h[0].ring, fd, SOL_SOCKET, name, &value, &len);
+	err = leat_ring_getsockopt(&d->h[0].ring, fd, SOL_SOCKET, name, &value, &len);
 	return err ? err : value;
 }
 
@@ -106,22 +106,22 @@ static void structs_have_a_length(void **state)
 	uint64_t cookie;
 	uint32_t len = 16;
 
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, tv, 15), -E_INVAL);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, bad, 16), -E_DOM);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, tv, 16), 0);
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, RCVTIMEO, bad, &len), 0);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, tv, 15), -E_INVAL);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, bad, 16), -E_DOM);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, RCVTIMEO, tv, 16), 0);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, RCVTIMEO, bad, &len), 0);
 	assert_int_equal(len, 16);
 	assert_memory_equal(tv, bad, 16);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, LINGER, linger, 4), -E_INVAL);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, LINGER, linger, 8), 0);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, LINGER, linger, 4), -E_INVAL);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, LINGER, linger, 8), 0);
 	linger[1] = 0;
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, LINGER, linger, &len), 0);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, LINGER, linger, &len), 0);
 	assert_int_equal(len, 8);
 	assert_int_equal(linger[1], 5);
 	len = 4;
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, COOKIE, &cookie, &len), -E_INVAL);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, COOKIE, &cookie, &len), -E_INVAL);
 	len = 8;
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, COOKIE, &cookie, &len), 0);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, COOKIE, &cookie, &len), 0);
 	duo_free(d);
 }
 
@@ -132,14 +132,14 @@ static void what_is_not_there_is_refused_in_order(void **state)
 	int fd = socket_of(d, LEAT_SOCK_STREAM), v = 1;
 	uint32_t len = 4;
 
-	assert_int_equal(leat_setsockopt(r, 999, SOL_SOCKET, REUSEADDR, &v, 4), -E_BADF);
-	assert_int_equal(leat_getsockopt(r, 999, SOL_SOCKET, REUSEADDR, &v, &len), -E_BADF);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, REUSEADDR, NULL, 4), -E_FAULT);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, REUSEADDR, &v, 3), -E_INVAL);
-	assert_int_equal(leat_setsockopt(r, fd, SOL_SOCKET, 4711, &v, 4), -E_NOPROTOOPT);
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, 4711, &v, &len), -E_NOPROTOOPT);
-	assert_int_equal(leat_setsockopt(r, fd, 4711, REUSEADDR, &v, 4), -E_NOPROTOOPT);
-	assert_int_equal(leat_getsockopt(r, fd, SOL_SOCKET, REUSEADDR, &v, NULL), -E_FAULT);
+	assert_int_equal(leat_ring_setsockopt(r, 999, SOL_SOCKET, REUSEADDR, &v, 4), -E_BADF);
+	assert_int_equal(leat_ring_getsockopt(r, 999, SOL_SOCKET, REUSEADDR, &v, &len), -E_BADF);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, REUSEADDR, NULL, 4), -E_FAULT);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, REUSEADDR, &v, 3), -E_INVAL);
+	assert_int_equal(leat_ring_setsockopt(r, fd, SOL_SOCKET, 4711, &v, 4), -E_NOPROTOOPT);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, 4711, &v, &len), -E_NOPROTOOPT);
+	assert_int_equal(leat_ring_setsockopt(r, fd, 4711, REUSEADDR, &v, 4), -E_NOPROTOOPT);
+	assert_int_equal(leat_ring_getsockopt(r, fd, SOL_SOCKET, REUSEADDR, &v, NULL), -E_FAULT);
 	duo_free(d);
 }
 
@@ -168,7 +168,8 @@ static void lingering_for_no_time_is_a_reset(void **state)
 	int fd[2];
 
 	duo_pair(d, fd);
-	assert_int_equal(leat_setsockopt(&d->h[0].ring, fd[0], SOL_SOCKET, LINGER, linger, 8), 0);
+	assert_int_equal(leat_ring_setsockopt(&d->h[0].ring, fd[0], SOL_SOCKET, LINGER, linger, 8),
+			 0);
 	assert_int_equal(duo_close(d, 0, fd[0]), 0);
 	assert_int_equal(duo_recv(d, 1, fd[1], &c, 1), -E_CONNRESET);
 	duo_free(d);
@@ -192,7 +193,7 @@ static void a_port_is_shared_by_those_who_both_say_so(void **state)
 	assert_int_equal(duo_do(d, 0, duo_sqe(LEAT_OP_LISTEN, b)), 0);
 	a = socket_of(d, LEAT_SOCK_STREAM);
 	assert_int_equal(bind_to(d, a, 0), 0);
-	assert_int_equal(leat_getsockname(&d->h[0].ring, a, &name), 0);
+	assert_int_equal(leat_ring_getsockname(&d->h[0].ring, a, &name), 0);
 	assert_true(name.port >= 32768);
 	duo_free(d);
 }
