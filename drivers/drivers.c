@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fmt.h"
 #include "drivers/drivers_int.h"
+#include "drivers/packet/packet.h"
 #include "drivers/slirp/slirp_dev.h"
 #include "drivers/tap/tap.h"
 #include "drivers/wire/wire_sock.h"
@@ -101,6 +102,19 @@ static int drivers_tap(struct drivers_link *link, const struct drivers_spec *spe
 	return tap_open(&link->dev, pool, &config, why, size);
 }
 
+static int drivers_packet(struct drivers_link *link, const struct drivers_spec *spec,
+			  struct pool *pool, char *why, size_t size)
+{
+	struct packet_config config = {
+		.name = spec->arg,
+		.mac = spec->mac,
+		.mtu = spec->mtu,
+		.plain = spec->mode && !strcmp(spec->mode, "plain"),
+	};
+
+	return packet_open(&link->dev, pool, &config, why, size);
+}
+
 static int drivers_wire(struct drivers_link *link, const struct drivers_spec *spec,
 			struct pool *pool, char *why, size_t size)
 {
@@ -137,7 +151,8 @@ static const struct drivers_kind drivers_kinds[] = {
 	  drivers_tap },
 	{ { .name = "packet", .form = "packet:IF", .keys = DRIVERS_ADDRESS " mode exception",
 	    .modes = "offload plain",
-	    .what = "a network interface, beside the kernel (AF_PACKET)", .later = true } },
+	    .what = "a network interface, beside the kernel (AF_PACKET)" },
+	  drivers_packet },
 	{ { .name = "xdp", .form = "xdp:IF", .keys = DRIVERS_ADDRESS " queues mode exception",
 	    .modes = "auto zerocopy copy",
 	    .what = "a network interface, before the kernel (AF_XDP)" },

@@ -15,7 +15,6 @@
 #define TCP_SEQ_AT (IP + 4u)
 #define TCP_FLAGS_AT (IP + 13u)
 #define TCP_CSUM_AT (IP + 16u)
-#define UDP_CSUM_AT (IP + 6u)
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 #define TCP_FIN 0x01u
@@ -178,6 +177,25 @@ bool vnet_take(const struct vnet_header *h, struct pkt *p)
 	default:
 		return false;
 	}
+}
+
+void vnet_finish(struct pkt *p)
+{
+	uint32_t start, at;
+	uint16_t sum;
+
+	p->flags &= (uint8_t)~PKT_CSUM_TODO;
+	if (p->len < IP + 8 || load_be16(p->data + ETHERTYPE_AT) != 0x0800)
+		return;
+	start = ETH + (p->data[ETH] & 15u) * 4;
+	at = start + (p->data[ETH + 9] == PROTO_UDP ? 6u : 16u);
+	if (p->len < at + 2)
+		return;
+	/* The field has the sum of the pseudo-header. */
+	sum = csum_fold(csum_pkt(p, start, p->total - start, 0));
+	if (!sum && p->data[ETH + 9] == PROTO_UDP)
+		sum = 0xffff;
+	mem_copy(p->data + at, &sum, 2);
 }
 
 unsigned vnet_room(struct netdev *dev, struct pkt **p, struct iovec *iov, unsigned n)

@@ -44,6 +44,10 @@ unsigned vnet_gather(struct vnet_frame *f, struct pkt *const *p, unsigned n, boo
  * sense. */
 bool vnet_take(const struct vnet_header *h, struct pkt *p);
 
+/* Fills the checksum that nobody has filled: for a frame that leaves this machine's memory without
+ * a header in front. */
+void vnet_finish(struct pkt *p);
+
 /* Sets `n` iovecs to the room of frames of `dev`'s pool for a frame of any length: p[] keeps the
  * frames between calls, and only those that are missing are taken from the pool.  Returns how many
  * there are. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "drivers/loop/loop.h"
+#include "drivers/packet/packet.h"
 #include "drivers/tap/tap.h"
 #include "drivers/wire/wire.h"
 #include "drivers/wire/wire_sock.h"
@@ -269,6 +270,12 @@ static void raw_close(struct kinds_rig *r)
 	close(r->far->fd);
 }
 
+static void packet_pair(void)
+{
+	assert(system("ip link add kinds0 type veth peer name kinds1 && "
+		      "ip link set kinds0 up && ip link set kinds1 up") == 0);
+}
+
 static const char *tap_row(struct kinds_rig *r, bool plain)
 {
 	struct tap_config config = { .name = "kinds0", .mtu = r->mtu, .plain = plain };
@@ -311,6 +318,39 @@ static void tap_row_close(struct kinds_rig *r)
 		assert(system("ip link del kinds0") == 0);
 }
 
+/* A pair of interfaces: the driver under test on one, the packet socket on the other. */
+static const char *packet_row(struct kinds_rig *r, bool plain)
+{
+	struct packet_config config = { .name = "kinds0", .mtu = r->mtu, .plain = plain };
+	const char *why = own_namespace();
+
+	if (why)
+		return why;
+	packet_pair();
+	if (packet_open(&r->dev, &r->pool, &config, r->far->why, sizeof(r->far->why)))
+		return r->far->why;
+	raw_plug(r, "kinds0");
+	close(r->far->fd);
+	raw_plug(r, "kinds1");
+	return NULL;
+}
+
+static const char *packet_row_open(struct kinds_rig *r)
+{
+	return packet_row(r, false);
+}
+
+static const char *packet_plain_open(struct kinds_rig *r)
+{
+	return packet_row(r, true);
+}
+
+static void packet_plug(struct kinds_rig *r)
+{
+	packet_pair();
+	raw_plug(r, "kinds1");
+}
+
 /* ---- the rows */
 
 const struct kinds_row kinds[] = {
@@ -326,6 +366,10 @@ const struct kinds_row kinds[] = {
 	  .giants = true, .jumbo = true },
 	{ "tap:plain", plain_row_open, tap_row_close, raw_put, raw_take, tap_unplug, tap_plug,
 	  .giants = true, .jumbo = true },
+	{ "packet", packet_row_open, tap_row_close, raw_put, raw_take, tap_unplug, packet_plug,
+	  .giants = true, .jumbo = true },
+	{ "packet:plain", packet_plain_open, tap_row_close, raw_put, raw_take, tap_unplug,
+	  packet_plug, .giants = true, .jumbo = true },
 };
 const unsigned kinds_n = ARRAY_LEN(kinds);
 

@@ -239,6 +239,21 @@ static void a_checksum_left_to_the_device_is_said_in_the_header(void **state)
 	pkt_put(p);
 }
 
+static void a_checksum_that_nobody_filled_is_filled_in_software(void **state)
+{
+	struct pkt *p = segment(0, 999, 0x10, true), *same = segment(0, 999, 0x10, true);
+	uint64_t sum = csum_partial(p->data + 26, 8, __builtin_bswap32(1019) + (6ull << 24));
+	uint16_t pseudo = csum_fold_raw(sum);
+
+	memcpy(p->data + 50, &pseudo, 2);
+	p->flags = PKT_CSUM_OK | PKT_CSUM_TODO;
+	vnet_finish(p);
+	assert_memory_equal(p->data, same->data, HEADERS);
+	assert_int_equal(p->flags, PKT_CSUM_OK);
+	pkt_put(p);
+	pkt_put(same);
+}
+
 static void what_the_kernel_says_of_a_frame_is_taken(void **state)
 {
 	struct vnet_header h = { .flags = 1, .gso_type = 1, .gso_size = 1448 };
@@ -286,6 +301,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_follow_goes_by_itself),
 		cmocka_unit_test(without_offloads_a_frame_is_its_bytes),
 		cmocka_unit_test(a_checksum_left_to_the_device_is_said_in_the_header),
+		cmocka_unit_test(a_checksum_that_nobody_filled_is_filled_in_software),
 		cmocka_unit_test(what_the_kernel_says_of_a_frame_is_taken),
 		cmocka_unit_test(a_long_frame_is_a_chain_of_the_room_it_was_read_into),
 	};
