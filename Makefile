@@ -18,7 +18,7 @@ test: ## all tests, under three minutes
 	@tools/test.sh
 check: ## the tests, then all of them again under ASan and UBSan
 	@tools/check.sh
-sim: ## simulated networks with faults [SEEDS=n | SEED=x]
+sim: ## simulated networks with faults [SEEDS=n | SEED=x] [FLOOD=1: under a SYN flood]
 	@tools/sim.sh
 fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=name]
 	@tools/fuzz.sh

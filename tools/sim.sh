@@ -1,7 +1,7 @@
 #!/bin/bash
-# sim.sh: runs the simulator.  SEEDS=n runs n seeds; SEED=x replays one and writes a pcapng.
+# sim.sh: runs the simulator.  SEEDS=n runs n seeds; SEED=x replays one and writes a pcapng; FLOOD=1: under a SYN flood.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PARTS="build test" tools/build.sh tests/test-sim
-exec "$BUILD/tests/test-sim" ${SEED:+--seed "$SEED"} ${SEEDS:+--seeds "$SEEDS"}
+exec "$BUILD/tests/test-sim" ${FLOOD:+--flood} ${SEED:+--seed "$SEED"} ${SEEDS:+--seeds "$SEEDS"}

@@ -75,6 +75,10 @@
 	X(TCP_LISTEN_ACK, "ACK to a listener (reset sent)") \
 	X(TCP_LISTEN_JUNK, "neither SYN, RST nor ACK to a listener") \
 	X(TCP_BACKLOG, "accept queue full") \
+	X(TCP_SYNQ, "queue of half-open connections full") \
+	X(TCP_COOKIE, "ACK whose cookie is not ours") \
+	X(TCP_HALF_OPEN, "half-open connection given up") \
+	X(TCP_DEFERRED, "ACK without bytes while bytes are awaited") \
 	X(TCP_CONNS, "connection table full") \
 	X(TCP_PAWS, "timestamp too old (PAWS)") \
 	X(TCP_NO_TS, "timestamp missing after it was agreed") \

@@ -30,9 +30,16 @@ enum tcp_ready {
 	TCP_READY_DRAINED = 1 << 5,	/* everything sent, FIN included, is acknowledged */
 };
 
+enum tcp_cookies {		/* RFC 4987 §3.6 */
+	TCP_COOKIES_NEVER,
+	TCP_COOKIES_WHEN_FULL,		/* the queue of half-open connections; the default */
+	TCP_COOKIES_ALWAYS,		/* tests */
+};
+
 struct tcp_config {
 	uint32_t conns_max;		/* connections, half-open ones included */
 	uint32_t timewaits_max;
+	uint32_t halves_max;		/* half-open connections of all listeners */
 	uint32_t listeners_max;
 	uint32_t rcvbuf, sndbuf;	/* bytes a connection; defaults 256 KiB, 128 KiB */
 	/* so far they may grow with the path, 8 MiB; not above rcvbuf, sndbuf: they stay */
@@ -44,6 +51,8 @@ struct tcp_config {
 	nsec msl;			/* 30 s: TIME_WAIT lasts twice as long */
 	nsec fin_wait_2;		/* how long an orphan waits for the peer's FIN: 60 s */
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */
+	uint8_t synack_retries;		/* 5 */
+	uint8_t syn_cookies;		/* enum tcp_cookies */
 	/* connections that miss something at once; 0: conns_max, 1024 at most */
 	uint32_t losses_max;
 	/* connections with something rare (tcp_opt.h); 0: conns_max, 4096 at most */
@@ -65,6 +74,8 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	/* a segment was not built for want of a frame; tried again */
 	uint64_t out_no_memory;
 	uint64_t timewait_full;		/* TIME_WAIT entries closed early for want of room */
+	uint64_t listen_overflows;	/* accept queue full: SYN or ACK dropped */
+	uint64_t cookies_sent, cookies_taken, cookies_failed;
 	uint64_t sides_full;		/* a choice was refused for want of room */
 	uint64_t rcvbufs_grown, sndbufs_grown;
 };
@@ -74,6 +85,7 @@ struct tcp_loss;
 struct tcp_side;
 struct tcp_listener;
 struct tcp_timewait;
+struct tcp_half;
 
 struct tcp {
 	struct core *core;
@@ -99,6 +111,10 @@ struct tcp {
 	/* 1 + index, 0: none */
 	uint32_t timewait_free, timewait_head, timewait_tail, timewaits_used;
 	struct wheel_node timewait_timer;	/* kind TIMER_TCP_MISC */
+	struct tcp_half *halves;	/* half-open; a FIFO for each number of tries */
+	uint32_t half_free, halves_used;	/* 1 + index, 0: none; as the queues */
+	struct { uint32_t head, tail; } half_q[16];
+	struct wheel_node half_timer;	/* kind TIMER_TCP_MISC */
 	nsec challenge_at;		/* RFC 5961 §7: budget of challenge ACKs */
 	uint32_t challenge_left;
 	uint32_t ephemeral_next;

@@ -93,5 +93,6 @@ void tcp_check(const struct tcp *t)
 	assert(used == t->conns_used);
 	assert(losses == t->losses_used);
 	tcp_timewait_check(t);
+	tcp_synq_check(t);
 	table_check(&t->table);
 }

@@ -10,6 +10,7 @@
 const struct tcp_config tcp_config_default = {
 	.conns_max = 4096,
 	.timewaits_max = 16384,
+	.halves_max = 4096,
 	.listeners_max = 64,
 	.rcvbuf = 256u << 10,
 	.sndbuf = 128u << 10,
@@ -26,6 +27,8 @@ const struct tcp_config tcp_config_default = {
 	.msl = SEC(30),
 	.fin_wait_2 = SEC(60),
 	.syn_retries = 6,
+	.synack_retries = 5,
+	.syn_cookies = TCP_COOKIES_WHEN_FULL,
 	.data_retries = 15,
 	.losses_max = 0,
 	.timestamps = true,
@@ -36,10 +39,14 @@ const struct tcp_config tcp_config_default = {
 
 static const char *config_fault(const struct tcp_config *g)
 {
-	if (g->conns_max < 1 || g->conns_max >= TCP_IDX_TIMEWAIT)
-		return "conns_max must be 1 to 2^31 - 1";
-	if (g->timewaits_max < 1 || g->timewaits_max >= TCP_IDX_TIMEWAIT)
-		return "timewaits_max must be 1 to 2^31 - 1";
+	if (g->conns_max < 1 || g->conns_max >= TCP_IDX_HALF)
+		return "conns_max must be 1 to 2^30 - 1";
+	if (g->timewaits_max < 1 || g->timewaits_max >= TCP_IDX_HALF)
+		return "timewaits_max must be 1 to 2^30 - 1";
+	if (g->halves_max < 1 || g->halves_max >= TCP_IDX_HALF)
+		return "halves_max must be 1 to 2^30 - 1";
+	if (g->synack_retries > TCP_SYNACK_TRIES_MAX)
+		return "synack_retries must be at most 15";
 	if (g->listeners_max < 1)
 		return "listeners_max must be at least 1";
 	if (g->rcvbuf < 2048 || g->rcvbuf > 1u << 30)
@@ -66,7 +73,7 @@ static const char *config_fault(const struct tcp_config *g)
 }
 
 struct tcp_layout {
-	size_t conns, losses, sides, listeners, timewaits, table, end;
+	size_t conns, losses, sides, halves, listeners, timewaits, table, end;
 };
 
 static uint32_t losses_of(const struct tcp_config *g)
@@ -86,11 +93,12 @@ static struct tcp_layout layout(const struct tcp_config *g)
 	at.conns = 0;
 	at.losses = at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn);
 	at.sides = ALIGN_UP(at.losses + losses_of(g) * sizeof(struct tcp_loss), CACHE_LINE);
-	at.listeners = ALIGN_UP(at.sides + sides_of(g) * sizeof(struct tcp_side), CACHE_LINE);
+	at.halves = ALIGN_UP(at.sides + sides_of(g) * sizeof(struct tcp_side), CACHE_LINE);
+	at.listeners = ALIGN_UP(at.halves + tcp_synq_bytes(g->halves_max), CACHE_LINE);
 	at.timewaits =
 		ALIGN_UP(at.listeners + g->listeners_max * sizeof(struct tcp_listener), CACHE_LINE);
 	at.table = ALIGN_UP(at.timewaits + tcp_timewait_bytes(g->timewaits_max), CACHE_LINE);
-	at.end = at.table + table_bytes(g->conns_max + g->timewaits_max);
+	at.end = at.table + table_bytes(g->conns_max + g->timewaits_max + g->halves_max);
 	return at;
 }
 
@@ -139,7 +147,9 @@ void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_
 	for (uint32_t i = config->listeners_max; i-- > 0;)
 		list_push_front(&t->listeners_free, &t->listeners[i].hash_node);
 	tcp_timewait_init(t, m + at.timewaits);
-	table_init(&t->table, config->conns_max + config->timewaits_max, m + at.table,
+	tcp_synq_init(t, m + at.halves);
+	table_init(&t->table, config->conns_max + config->timewaits_max + config->halves_max,
+		   m + at.table,
 		   tcp_demux_hash_of, t);
 	t->challenge_left = tcp_challenge_budget(t);
 
@@ -154,6 +164,7 @@ void tcp_fini(struct tcp *t)
 		if (t->conns[i].flags & TCPF_USED)
 			tcp_conn_free(t, &t->conns[i]);
 	wheel_cancel(&t->core->wheel, &t->timewait_timer);
+	wheel_cancel(&t->core->wheel, &t->half_timer);
 }
 
 struct tcp_conn *tcp_conn_new(struct tcp *t)
@@ -180,10 +191,10 @@ struct tcp_conn *tcp_conn_new(struct tcp *t)
 /* Everything that needs the initial sequence number: called once, when the four-tuple is known. */
 void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
 {
-	uint64_t w[2] = {c->local.q[1] ^ c->remote.q[1], (uint64_t)c->lport << 16 | c->rport};
+	struct tcp_ends ends = tcp_conn_ends(c);
 
 	c->iss = iss;
-	c->ts_offset = (uint32_t)siphash_words(&t->core->secret_key, w, 2);
+	c->ts_offset = tcp_ts_offset(t, &ends);
 	tcp_snd_init(c, iss, tcp_conn_get(t, c, TCP_OPT_SNDBUF));
 	tcp_rtx_init(t, c);
 	tcp_snd_set_mss(t, c, TCP_MSS_DEFAULT);

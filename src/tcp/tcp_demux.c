@@ -25,6 +25,8 @@ uint64_t tcp_demux_hash_of(void *tcp, uint32_t idx)
 
 	if (idx & TCP_IDX_TIMEWAIT)
 		return tcp_timewait_hash(t, idx & ~TCP_IDX_TIMEWAIT);
+	if (idx & TCP_IDX_HALF)
+		return tcp_synq_hash(t, idx & ~TCP_IDX_HALF);
 	c = &t->conns[idx];
 	return tcp_hash(t, &c->local, c->lport, &c->remote, c->rport);
 }
@@ -54,17 +56,26 @@ static inline bool conn_is(const struct tcp_conn *c, const struct addr *local, u
 	       addr_eq(&c->local, local);
 }
 
-struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *p,
-				const struct wire_tcp *h, struct tcp_timewait **tw)
+/* Does the entry `idx`, which is no connection's, have these ends? */
+static NOINLINE bool other_is(struct tcp *t, uint32_t idx, const struct addr *local, uint16_t lport,
+			      const struct addr *remote, uint16_t rport)
 {
-	table_each(&t->table, hash, idx) {
-		if (unlikely(idx & TCP_IDX_TIMEWAIT)) {
-			struct tcp_timewait *e = tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT);
+	if (idx & TCP_IDX_TIMEWAIT)
+		return tcp_timewait_is(tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT), local, lport,
+				       remote, rport);
+	return tcp_synq_is(t, idx & ~TCP_IDX_HALF, local, lport, remote, rport);
+}
 
-			if (tcp_timewait_is(e, &p->rx.dst, h->dport, &p->rx.src, h->sport)) {
-				*tw = e;
+struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *p,
+				const struct wire_tcp *h, uint32_t *other)
+{
+	*other = TCP_IDX_NONE;
+	table_each(&t->table, hash, idx) {
+		if (unlikely(idx & (TCP_IDX_TIMEWAIT | TCP_IDX_HALF))) {
+			*other = (uint32_t)idx;
+			if (other_is(t, *other, &p->rx.dst, h->dport, &p->rx.src, h->sport))
 				return NULL;
-			}
+			*other = TCP_IDX_NONE;
 		} else if (conn_is(&t->conns[idx], &p->rx.dst, h->dport, &p->rx.src, h->sport)) {
 			return &t->conns[idx];
 		}
@@ -76,13 +87,13 @@ bool tcp_find(struct tcp *t, const struct addr *local, uint16_t lport, const str
 	      uint16_t rport, struct tcp_info *info)
 {
 	table_each(&t->table, tcp_hash(t, local, lport, remote, rport), idx) {
-		if (idx & TCP_IDX_TIMEWAIT) {
-			if (!tcp_timewait_is(tcp_timewait_at(t, idx & ~TCP_IDX_TIMEWAIT), local,
-					     lport, remote, rport))
+		if (idx & (TCP_IDX_TIMEWAIT | TCP_IDX_HALF)) {
+			if (!other_is(t, (uint32_t)idx, local, lport, remote, rport))
 				continue;
 			*info = (struct tcp_info){.local = *local, .remote = *remote,
 						  .lport = lport, .rport = rport,
-						  .state = TCP_TIME_WAIT};
+						  .state = idx & TCP_IDX_HALF ? TCP_SYN_RECEIVED
+									      : TCP_TIME_WAIT};
 			return true;
 		}
 		if (conn_is(&t->conns[idx], local, lport, remote, rport)) {

@@ -255,17 +255,9 @@ static void trim_back(struct tcp_seg *s, uint32_t edge)
 	}
 }
 
-/* Is any part of it in the window?  RFC 9293 §3.4, table 6; a closed window takes what begins
- * at RCV.NXT for the sake of its ACK and RST. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 {
-	uint32_t nxt = c->rcv.nxt, edge = seq_max(c->rcv.adv, nxt), end = tcp_seg_end(s);
-
-	if (s->seq == nxt)
-		return true;
-	if (end == s->seq)
-		return seq_gt(s->seq, nxt) && seq_lt(s->seq, edge);
-	return seq_gt(end, nxt) && seq_lt(s->seq, edge);
+	return tcp_seg_acceptable(s, c->rcv.nxt, seq_max(c->rcv.adv, c->rcv.nxt));
 }
 
 static enum drop check_seq(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
@@ -575,44 +567,55 @@ static enum drop closed_input(struct tcp *t, struct tcp_seg *s)
 	return DROP_TCP_NO_CONN;
 }
 
-static enum drop no_conn_input(struct tcp *t, struct tcp_timewait *tw, struct tcp_seg *s)
+/* A segment for TIME-WAIT, a half-open connection, a listener or nobody. *c: as
+ * tcp_listen_input(). */
+static enum drop no_conn_input(struct tcp *t, uint32_t other, struct tcp_seg *s,
+			       struct tcp_conn **c)
 {
-	struct tcp_listener *l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport);
-	bool reopen = l && tcp_listener_has_room(t, l);
+	struct tcp_listener *l;
 	enum drop why;
+	bool reopen;
 
-	if (tw) {
-		why = tcp_timewait_input(t, tw, s, &reopen);
+	if (ip_is_bcast(t->ip, &s->p->rx.dst) || s->p->flags & PKT_LINK_BCAST)
+		return DROP_TCP_BCAST;
+	if (other != TCP_IDX_NONE && other & TCP_IDX_HALF)
+		return tcp_synq_input(t, other & ~TCP_IDX_HALF, s, c);
+	l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport);
+	reopen = l && tcp_listener_has_room(t, l);
+	if (other != TCP_IDX_NONE) {
+		why = tcp_timewait_input(t, tcp_timewait_at(t, other & ~TCP_IDX_TIMEWAIT), s,
+					 &reopen);
 		if (!reopen)
 			return why;
 	}
-	return l ? tcp_listen_input(t, l, s) : closed_input(t, s);
+	return l ? tcp_listen_input(t, l, s, c) : closed_input(t, s);
+}
+
+static inline enum drop conn_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
+{
+	c->segs_in++;
+	c->rcv.seen = tcp_clock_mib(t);
+	if (!(s->flags & WIRE_TCP_SYN))
+		s->wnd <<= c->snd.wscale;
+	pkt_pull(s->p, s->h->header_len);
+	if (unlikely(c->state == TCP_SYN_SENT))
+		return tcp_syn_sent_input(t, c, s);
+	return fast_path(t, c, s) ? DROP_NOT : segment_arrives(t, c, s);
 }
 
 static void segment_input(struct tcp *t, struct pkt *p TAKES, const struct wire_tcp *h,
 			  uint64_t hash)
 {
-	struct tcp_timewait *tw = NULL;
-	struct tcp_conn *c = tcp_demux_conn(t, hash, p, h, &tw);
+	uint32_t other;
+	struct tcp_conn *c = tcp_demux_conn(t, hash, p, h, &other);
 	struct tcp_seg s = {.p = p, .h = h, .seq = h->seq, .ack = h->ack, .flags = h->flags,
 			    .len = p->total - h->header_len, .wnd = h->wnd};
 	enum drop why = DROP_NOT;
 
-	if (unlikely(!c)) {
-		why = ip_is_bcast(t->ip, &p->rx.dst) || p->flags & PKT_LINK_BCAST
-			      ? DROP_TCP_BCAST
-			      : no_conn_input(t, tw, &s);
-	} else {
-		c->segs_in++;
-		c->rcv.seen = tcp_clock_mib(t);
-		if (!(h->flags & WIRE_TCP_SYN))
-			s.wnd <<= c->snd.wscale;
-		pkt_pull(p, h->header_len);
-		if (c->state == TCP_SYN_SENT)
-			why = tcp_syn_sent_input(t, c, &s);
-		else if (!fast_path(t, c, &s))
-			why = segment_arrives(t, c, &s);
-	}
+	if (unlikely(!c))
+		why = no_conn_input(t, other, &s, &c);
+	if (likely(c != NULL))
+		why = conn_input(t, c, &s);
 	if (why)
 		core_count_drop(t->core, why, s.p);
 	if (s.p)
@@ -656,13 +659,13 @@ void tcp_input(void *tcp, struct pkt **p TAKES, unsigned n)
 void tcp_icmp_error(void *tcp, const struct ip_error *e)
 {
 	struct tcp *t = tcp;
-	struct tcp_timewait *tw = NULL;
+	uint32_t other;
 	struct wire_tcp h = {.dport = load_be16(e->l4),
 			     .sport = load_be16(e->l4 + 2),
 			     .seq = load_be32(e->l4 + 4)};
 	struct pkt key = {.rx = {.src = e->dst, .dst = e->src}};
-	struct tcp_conn *c =
-		tcp_demux_conn(t, tcp_hash(t, &e->src, h.dport, &e->dst, h.sport), &key, &h, &tw);
+	uint64_t hash = tcp_hash(t, &e->src, h.dport, &e->dst, h.sport);
+	struct tcp_conn *c = tcp_demux_conn(t, hash, &key, &h, &other);
 
 	/* RFC 5927 §4.1: it must quote a sequence number that is in flight */
 	if (!c || !seq_between(h.seq, c->snd.una, c->snd.nxt)) {

@@ -215,6 +215,12 @@ struct tcp_conn {
 static_assert(sizeof(struct tcp_conn) == 7 * CACHE_LINE,
 	      "an idle connection under 512 bytes, all in");
 
+/* Both ends of a connection. */
+struct tcp_ends {
+	struct addr local, remote;
+	uint16_t lport, rport;
+};
+
 struct tcp_listener {
 	struct list hash_node;
 	struct addr local;		/* unspecified: any */
@@ -222,7 +228,9 @@ struct tcp_listener {
 	bool used;
 	bool closing;
 	uint32_t backlog;
-	uint32_t pending;		/* half-open and not yet accepted */
+	uint32_t pending;		/* connections not yet accepted */
+	uint32_t half;			/* half-open ones, in the queue of tcp_synq.c */
+	nsec cookies_at;		/* when the last SYN cookie was given out, 0: never */
 	struct list accept;		/* established connections, by ready_node */
 	struct list ready_node;		/* on tcp->ready_listeners */
 	void *owner;
@@ -241,9 +249,29 @@ struct tcp_seg {
 	const struct wire_tcp *h;
 };
 
+/* Before ip's answer to it: we are its destination. */
+static inline struct tcp_ends tcp_seg_ends(const struct tcp_seg *s)
+{
+	return (struct tcp_ends){.local = s->p->rx.dst, .remote = s->p->rx.src,
+				 .lport = s->h->dport, .rport = s->h->sport};
+}
+
 static inline uint32_t tcp_seg_end(const struct tcp_seg *s)
 {
 	return s->seq + s->len + !!(s->flags & WIRE_TCP_SYN) + !!(s->flags & WIRE_TCP_FIN);
+}
+
+/* Is any part of it in the window from `nxt` to `edge`?  RFC 9293 §3.4, table 6; a closed window
+ * takes what begins at RCV.NXT for the sake of its ACK and RST. */
+static inline bool tcp_seg_acceptable(const struct tcp_seg *s, uint32_t nxt, uint32_t edge)
+{
+	uint32_t end = tcp_seg_end(s);
+
+	if (s->seq == nxt)
+		return true;
+	if (end == s->seq)
+		return seq_gt(s->seq, nxt) && seq_lt(s->seq, edge);
+	return seq_gt(end, nxt) && seq_lt(s->seq, edge);
 }
 
 /* The millisecond clock of RFC 7323 §5.4 before a connection's offset. */
@@ -310,14 +338,18 @@ static inline void tcp_ack_now(struct tcp *t, struct tcp_conn *c)
 }
 
 /* tcp_demux.c */
-#define TCP_IDX_TIMEWAIT 0x80000000u	/* this bit of a table index: a TIME_WAIT entry */
+/* An index of the table is a connection's, or with one of these bits another's. */
+#define TCP_IDX_TIMEWAIT 0x80000000u
+#define TCP_IDX_HALF 0x40000000u
+#define TCP_IDX_NONE 0xffffffffu
 uint64_t tcp_hash(const struct tcp *t, const struct addr *local, uint16_t lport,
 		  const struct addr *remote, uint16_t rport);
 uint64_t tcp_demux_hash_of(void *tcp, uint32_t idx);
 int tcp_demux_insert(struct tcp *t, struct tcp_conn *c);
 void tcp_demux_remove(struct tcp *t, struct tcp_conn *c);
+/* *other: the index of what else has the packet's ends, or TCP_IDX_NONE. */
 struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *p,
-				const struct wire_tcp *h, struct tcp_timewait **tw);
+				const struct wire_tcp *h, uint32_t *other);
 bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
 		    const struct addr *remote, uint16_t rport);
 struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port);
@@ -326,12 +358,56 @@ static inline struct list *tcp_listener_bucket(struct tcp *t, uint16_t port)
 	return &t->listeners_hash[port % ARRAY_LEN(t->listeners_hash)];
 }
 
-/* tcp_open.c */
+/* tcp_listen.c */
+struct tcp_syn_ack {			/* what one says; the rest is the listener's */
+	uint32_t iss, irs;
+	uint32_t ts_val, ts_ecr;
+	bool ts, sack, wscale, ecn;
+};
+
 bool tcp_listener_has_room(const struct tcp *t, const struct tcp_listener *l);
-enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s);
+bool tcp_listen_full(const struct tcp_listener *l);
+bool tcp_listen_has_port(struct tcp *t, uint16_t port);
+uint32_t tcp_listen_window(const struct tcp *t, const struct tcp_listener *l);
+void tcp_listen_syn_ack(struct tcp *t, const struct tcp_listener *l, const struct tcp_ends *e,
+			const struct tcp_syn_ack *a);
+struct tcp_conn *tcp_listen_child(struct tcp *t, struct tcp_listener *l, const struct tcp_ends *e,
+				  const struct wire_tcp *syn, uint32_t iss);
+/* *c: left alone, or a new connection in SYN-RECEIVED that `s` goes on to. */
+enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s,
+			   struct tcp_conn **c);
+void tcp_listener_forget(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_synq.c */
+#define TCP_SYNACK_TRIES_MAX 15u
+size_t tcp_synq_bytes(uint32_t n);
+void tcp_synq_init(struct tcp *t, void *mem);
+uint64_t tcp_synq_hash(const struct tcp *t, uint32_t i);
+bool tcp_synq_is(const struct tcp *t, uint32_t i, const struct addr *local, uint16_t lport,
+		 const struct addr *remote, uint16_t rport);
+enum drop tcp_synq_add(struct tcp *t, struct tcp_listener *l, const struct tcp_seg *s,
+		       uint32_t iss);
+enum drop tcp_synq_input(struct tcp *t, uint32_t i, struct tcp_seg *s, struct tcp_conn **c);
+void tcp_synq_expire(struct tcp *t);
+void tcp_synq_reset(struct tcp *t, struct tcp_listener *l);
+void tcp_synq_check(const struct tcp *t);
+
+/* tcp_cookie.c */
+void tcp_cookie_answer(struct tcp *t, struct tcp_listener *l, const struct tcp_seg *s);
+bool tcp_cookie_recent(const struct tcp *t, const struct tcp_listener *l);
+enum drop tcp_cookie_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s,
+			   struct tcp_conn **c);
+
+/* tcp_open.c */
+struct tcp_ends tcp_conn_ends(const struct tcp_conn *c);
+uint32_t tcp_iss(const struct tcp *t, const struct tcp_ends *e);
+uint32_t tcp_iss_above(uint32_t iss, uint32_t old_nxt);
+uint32_t tcp_ts_offset(const struct tcp *t, const struct tcp_ends *e);
+uint8_t tcp_open_wscale(const struct tcp *t, uint32_t buf);
+void tcp_open_buffers(struct tcp *t, struct tcp_conn *c);
+uint16_t tcp_open_mss_of(const struct ip_path *path, uint32_t chosen);
 enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
-void tcp_listener_forget(struct tcp *t, struct tcp_conn *c);
 uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c);
 void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
 
@@ -371,7 +447,7 @@ void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss);
 void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_snd_syn_acked(struct tcp_conn *c);
 void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t lent);
-void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_snd_syn_sent(struct tcp_conn *c, nsec at);	/* 0: nobody knows when */
 void tcp_snd_queue(struct tcp_conn *c, struct pkt *p TAKES);
 void tcp_snd_appended(struct tcp_conn *c, uint32_t n);
 void tcp_snd_free(struct tcp_conn *c);
@@ -387,6 +463,9 @@ void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c);
 /* Answers a segment that belongs to no connection, RFC 9293 §3.10.7.1. */
 void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,
 		   const struct tcp_seg *s);
+/* The same along a path that was found. */
+void tcp_reply_on(struct tcp *t, struct ip_path *path, const struct addr *local,
+		  const struct addr *remote, const struct wire_tcp *h);
 void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
 	       const struct wire_tcp *h);
 
@@ -394,6 +473,7 @@ void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remot
 void tcp_rtx_init(struct tcp *t, struct tcp_conn *c);
 void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES);
 void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_rtx_syn_was_sent(struct tcp *t, struct tcp_conn *c, unsigned again);
 void tcp_rtx_fin_sent(struct tcp *t, struct tcp_conn *c);
 void tcp_rtx_probe_answered(struct tcp_conn *c);
 void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);

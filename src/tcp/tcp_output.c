@@ -78,10 +78,10 @@ void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h
 	c->snd.wl2 = c->iss;
 }
 
-void tcp_snd_syn_sent(struct tcp *t, struct tcp_conn *c)
+void tcp_snd_syn_sent(struct tcp_conn *c, nsec at)
 {
 	c->snd.nxt = c->iss + 1;
-	c->snd.sent_at = t->core->now;
+	c->snd.sent_at = at;
 }
 
 void tcp_snd_syn_acked(struct tcp_conn *c)
@@ -666,19 +666,15 @@ void tcp_flush(struct tcp *t)
 
 /* ---- answers that no connection sends */
 
-void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
-	       const struct wire_tcp *h)
+void tcp_reply_on(struct tcp *t, struct ip_path *path, const struct addr *local,
+		  const struct addr *remote, const struct wire_tcp *h)
 {
 	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
-	struct ip_path path = {0};
-	struct addr src = *local;
 	struct pkt *p;
 	uint16_t csum;
 	uint8_t *b;
 	unsigned len = wire_tcp_size(h);
 
-	if (ip_path_find(t->ip, &path, &src, remote) < 0)
-		return;
 	p = pkt_new(t->core->pool);
 	if (!p) {
 		t->n.out_no_memory++;
@@ -690,7 +686,17 @@ void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remot
 	mem_copy(b + 16, &csum, 2);
 	t->n.out_segs++;
 	t->n.out_rsts += !!(h->flags & WIRE_TCP_RST);
-	ip_output(t->ip, &path, local, remote, &how, p);
+	ip_output(t->ip, path, local, remote, &how, p);
+}
+
+void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
+	       const struct wire_tcp *h)
+{
+	struct ip_path path = {0};
+	struct addr src = *local;
+
+	if (ip_path_find(t->ip, &path, &src, remote) == 0)
+		tcp_reply_on(t, &path, local, remote, h);
 }
 
 void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,

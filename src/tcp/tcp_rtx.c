@@ -118,6 +118,13 @@ void tcp_rtx_syn_sent(struct tcp *t, struct tcp_conn *c)
 		timer_on(t, c);
 }
 
+/* It left before this connection had a block, and so often again. */
+void tcp_rtx_syn_was_sent(struct tcp *t, struct tcp_conn *c, unsigned again)
+{
+	c->rtx.retries = (uint8_t)again;
+	timer_on(t, c);
+}
+
 void tcp_rtx_fin_sent(struct tcp *t, struct tcp_conn *c)
 {
 	timer_for(t, c, c->snd.nxt - 1);
@@ -260,8 +267,11 @@ static nsec echoed_rtt(const struct tcp *t, const struct tcp_conn *c, const stru
  * RFC 6298 §5.7, and RFC 6928 §2 for more than once). */
 void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	nsec rtt = c->retrans_segs ? echoed_rtt(t, c, s) : MAX(t->core->now - c->snd.sent_at, 1u);
+	nsec rtt = 0;
 
+	if (c->snd.sent_at)
+		rtt = c->retrans_segs ? echoed_rtt(t, c, s)
+				      : MAX(t->core->now - c->snd.sent_at, 1u);
 	tcp_timer_rtx_off(c);
 	if (rtt)
 		tcp_rtx_sample(t, c, rtt);

@@ -67,7 +67,9 @@ static void conn_timer(struct tcp *t, struct tcp_conn *c)
 
 void tcp_timer(struct tcp *t, struct wheel_node *n)
 {
-	if (n->kind == TIMER_TCP_MISC)
+	if (n == &t->half_timer)
+		tcp_synq_expire(t);
+	else if (n->kind == TIMER_TCP_MISC)
 		tcp_timewait_expire(t);
 	else
 		conn_timer(t, container_of(n, struct tcp_conn, timer.node));

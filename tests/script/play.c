@@ -281,6 +281,8 @@ static const struct fact counts[] = {
 	COUNT(tail_loss_probes),   COUNT(undone),	    COUNT(frto_spurious),
 	COUNT(dsacks),		   COUNT(losses_full),
 	COUNT(zero_window_probes), COUNT(challenge_acks),   COUNT(out_no_memory),
+	COUNT(listen_overflows),   COUNT(cookies_sent),     COUNT(cookies_taken),
+	COUNT(cookies_failed),	   COUNT(sides_full),
 	COUNT(timewait_full),
 	COUNT(losses_full),
 	COUNT(dsacks),
@@ -362,6 +364,10 @@ static bool claimed_value(struct play *p, const struct event *e, int64_t *v)
 	if (strcmp(c->what, "count") == 0)
 		return fact_of(counts, ARRAY_LEN(counts), c->name, &net->tcp.n, v) ||
 		       fail(p, e, "no counter is called %s", c->name);
+	if (strcmp(c->what, "halves") == 0) {
+		*v = net->tcp.halves_used;
+		return true;
+	}
 	if (strcmp(c->what, "conns") == 0 || strcmp(c->what, "timewaits") == 0) {
 		*v = c->what[0] == 'c' ? net->tcp.conns_used : net->tcp.timewaits_used;
 		return true;

@@ -2,7 +2,8 @@
  *
  * A blind one knows who talks to whom, but no number in the window: what it forges must change
  * nothing. One on the path repeats what it saw with something changed: nothing is promised then
- * but that no assertion fails, nothing is lost, and the world comes to rest. */
+ * but that no assertion fails, nothing is lost, and the world comes to rest.  A flood is SYNs of
+ * nobody, in bursts; their answers go to a station that did not ask. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define SEEN_MAX 32u
 #define FRAME_MAX 1600u
+#define FLOOD_BURST 32u
 
 struct seen {
 	unsigned to;
@@ -53,11 +55,18 @@ void attack_fini(struct world *w)
 	w->memory = NULL;
 }
 
+/* A flood's target is a SYN that was seen: those are kept. */
+static bool worth_keeping(const struct world *w, const struct wire_event *e)
+{
+	return w->plan.attack != ATTACK_FLOOD || (e->len > 47 && e->bytes[47] == SEG_SYN);
+}
+
 void attack_saw(struct world *w, const struct wire_event *e)
 {
 	struct seen *s;
 
-	if (!w->memory || e->len > FRAME_MAX || (w->memory->n >= SEEN_MAX && !chance(w, 30)))
+	if (!w->memory || e->len > FRAME_MAX || !worth_keeping(w, e) ||
+	    (w->memory->n >= SEEN_MAX && !chance(w, 30)))
 		return;
 	s = &w->memory->seen[w->memory->n++ % SEEN_MAX];
 	s->to = e->to;
@@ -174,16 +183,44 @@ static void on_path(struct world *w, const struct seen *seen)
 	inject(w, seen->to, frame, len);
 }
 
+/* ---- a flood */
+
+static void flood(struct world *w, const struct seen *seen)
+{
+	static uint8_t frame[SEG_FRAME_MAX];
+	struct seg s;
+
+	if (seg_parse(&s, seen->bytes, seen->len) || s.proto != SEG_TCP ||
+	    (s.flags & (SEG_SYN | SEG_ACK)) != SEG_SYN)
+		return;
+	for (unsigned i = 0; i < FLOOD_BURST; i++) {
+		s.src = IPV4(172, 16, 0, 0) + dice(w, 1u << 20);
+		s.sport = (uint16_t)(1024 + dice(w, 64000));
+		s.seq = anything(w);
+		s.raw_n = 0;
+		forge_options(w, &s);
+		inject(w, seen->to, frame, seg_build(frame, &s));
+	}
+}
+
+static uint32_t attacks_max(const struct world *w)
+{
+	return w->plan.attack == ATTACK_FLOOD ? 2000 + 400 * w->plan.flows
+					      : 500 + 40 * w->plan.flows;
+}
+
 nsec attack_step(void *world)
 {
 	struct world *w = world;
 	const struct seen *s;
 
-	if (world_now(w) >= w->plan.faults_until || w->attacks > 500 + 40 * w->plan.flows)
+	if (world_now(w) >= w->plan.faults_until || w->attacks > attacks_max(w))
 		return NSEC_NEVER;
 	if (w->memory->n) {
 		s = &w->memory->seen[dice(w, MIN(w->memory->n, SEEN_MAX))];
-		if (chance(w, 15))
+		if (w->plan.attack == ATTACK_FLOOD)
+			flood(w, s);
+		else if (chance(w, 15))
 			garbage(w, s);
 		else if (w->plan.attack == ATTACK_BLIND)
 			blind(w, s);

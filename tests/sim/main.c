@@ -1,5 +1,5 @@
 /* Runs simulated worlds: test-sim [--seeds N] [--first SEED] [--seed X [--pcap FILE]] [--conns
- * N] [--faults on|off] [--check-always] [--seconds N]
+ * N] [--faults on|off] [--check-always] [--flood] [--seconds N]
  *
  * --table CC prints how fast bulk flows go by loss and round trip (race.c), --fairness whether two
  * share.
@@ -204,8 +204,8 @@ static void how_to_replay(const struct options *o, uint64_t seed)
 	printf("\nSEED %" PRIu64
 	       " FAILED; its frames are in %s. Replay it:\n\tmake sim SEED=%" PRIu64 "\n",
 	       seed, path, seed);
-	if (o->plan.flows || o->plan.no_faults || o->plan.check_always)
-		printf("(with the options of this run%s%s)\n",
+	if (o->plan.flows || o->plan.no_faults || o->plan.check_always || o->plan.flood)
+		printf("(with the options of this run%s%s%s)\n", o->plan.flood ? " --flood" : "",
 		       o->plan.no_faults ? " --faults off" : "",
 		       o->plan.check_always ? " --check-always" : "");
 }
@@ -228,7 +228,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: test-sim [--seeds N] [--first SEED] [--seconds N] [--conns N] "
 		"[--faults on|off] "
-		"[--check-always]\n       test-sim --seed X [--pcap FILE] [...]\n"
+		"[--check-always] [--flood]\n       test-sim --seed X [--pcap FILE] [...]\n"
 		"       test-sim --table CC [--seconds N] | --fairness\n");
 	return 2;
 }
@@ -251,6 +251,10 @@ static bool parse(struct options *o, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 
+		if (strcmp(a, "--flood") == 0) {
+			o->plan.flood = true;
+			continue;
+		}
 		if (strcmp(a, "--check-always") == 0) {
 			o->plan.check_always = true;
 			continue;

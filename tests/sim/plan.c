@@ -97,6 +97,9 @@ static void draw_tcp(struct dice *d, struct tcp_config *t)
 	t->window_scale = chance(d, 75);
 	t->iss_below_wrap = chance(d, 40) ? (uint32_t)magnitude(d, 1, 100000) : 0;
 	t->conns_max = chance(d, 20) ? (uint32_t)between(d, 2, 8) : 96;
+	t->halves_max = chance(d, 20) ? (uint32_t)between(d, 1, 8) : 64;
+	/* A cookie whose ACK is lost leaves a silent client alone: RFC 4987 §3.6. */
+	t->syn_cookies = TCP_COOKIES_NEVER;
 	t->timewaits_max = chance(d, 20) ? (uint32_t)between(d, 1, 8) : 64;
 }
 
@@ -117,6 +120,17 @@ static void draw_station(struct dice *d, struct station_plan *s, enum weather w)
 		s->starve_left = below(d, 12);
 	}
 	s->completions = chance(d, 20) ? 16 : 256;
+}
+
+/* Frames that a narrow way drops, and connections that nobody has room for, are not what a flood
+ * is to show. */
+static void draw_flooded(struct dice *d, struct station_plan *s)
+{
+	s->faults.rate_bps = 0;
+	s->config.tcp.syn_cookies = TCP_COOKIES_WHEN_FULL;
+	s->config.tcp.halves_max = (uint32_t)magnitude(d, 1, 1024);
+	s->config.tcp.conns_max = 512;
+	s->backlog = MAX(s->backlog, 8u);
 }
 
 /* ---- traffic */
@@ -214,7 +228,11 @@ static void draw_trouble(struct dice *d, struct plan *p, const struct plan_optio
 
 	p->weather = draw_weather(d);
 	p->attack = attack < 15 ? ATTACK_BLIND : attack < 25 ? ATTACK_ONPATH : ATTACK_NONE;
-	if (o->no_faults) {
+	if (attack >= 95 || o->flood) {
+		p->attack = ATTACK_FLOOD;
+		p->weather = WEATHER_CLEAR;
+	}
+	if (o->no_faults && !o->flood) {
 		p->weather = WEATHER_CLEAR;
 		p->attack = ATTACK_NONE;
 	}
@@ -239,9 +257,13 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_options *o)
 	*p = (struct plan){.seed = seed};
 	prng_seed(&d.r, seed);
 	draw_trouble(&d, p, o);
+	if (p->attack == ATTACK_FLOOD)
+		p->attack_gap = magnitude(&d, USEC(50), MSEC(2));
 	p->stations = chance(&d, 80) ? 2 : (unsigned)between(&d, 3, PLAN_STATIONS_MAX);
 	for (unsigned i = 0; i < p->stations; i++)
 		draw_station(&d, &p->station[i], p->weather);
+	for (unsigned i = 0; i < p->stations && p->attack == ATTACK_FLOOD; i++)
+		draw_flooded(&d, &p->station[i]);
 	p->flows = (unsigned)magnitude(&d, 4, 200);
 	if (o->flows)
 		p->flows = MIN(o->flows, PLAN_FLOWS_MAX);
@@ -297,7 +319,7 @@ void plan_print(const struct plan *p)
 {
 	static const char *const weathers[] = {"clear", "light", "heavy"};
 	static const char *const attacks[] = {"nobody attacks", "a blind attacker",
-						"an attacker on the path"};
+						"an attacker on the path", "a SYN flood"};
 
 	printf("seed %llu: %u hosts, %u connections in %.3f s, %s weather until %.1f s, %s\n",
 	       (unsigned long long)p->seed, p->stations, p->flows, (double)p->flows_over / 1e9,

@@ -15,8 +15,9 @@ enum weather { WEATHER_CLEAR, WEATHER_LIGHT, WEATHER_HEAVY, WEATHER_N };
 
 /* What somebody who is not part of the conversation sends.  BLIND knows addresses and ports but no
  * number in the window: nothing may come of it.  ONPATH changes what it saw: anything may come of
- * it but a failed assertion, a lost frame or a world that does not come to rest. */
-enum attack { ATTACK_NONE, ATTACK_BLIND, ATTACK_ONPATH, ATTACK_N };
+ * it but a failed assertion, a lost frame or a world that does not come to rest.  FLOOD sends SYNs
+ * from everywhere, far more than a backlog holds: not one connection may fail for it. */
+enum attack { ATTACK_NONE, ATTACK_BLIND, ATTACK_ONPATH, ATTACK_FLOOD, ATTACK_N };
 
 enum ending {
 	END_SHUTDOWN,	/* all sent: shutdown; the peer's end seen: close */
@@ -80,6 +81,7 @@ struct plan_options {
 	unsigned flows;			/* 0: the seed says */
 	bool no_faults;
 	bool check_always;
+	bool flood;			/* every world is flooded with SYNs */
 };
 
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_options *o);

@@ -45,6 +45,8 @@ static uint64_t drops(const struct world *w, enum drop why)
 
 bool world_excuses(const struct world *w)
 {
+	if (w->plan.attack != ATTACK_FLOOD && drops(w, DROP_TCP_HALF_OPEN))
+		return true;		/* no room for so long */
 	return w->plan.attack == ATTACK_ONPATH || drops(w, DROP_TCP_TIMEOUT) ||
 	       drops(w, DROP_NEIGH_UNREACHABLE);
 }
@@ -186,6 +188,7 @@ static void station_init(struct world *w, unsigned i)
 {
 	struct station *st = &w->station[i];
 	const char *why;
+	struct ip_route via;
 	struct addr a;
 
 	st->world = w;
@@ -206,6 +209,9 @@ static void station_init(struct world *w, unsigned i)
 	net_add_dev(&st->host.net, st->dev);
 	a = addr_v4(st->ip);
 	ip_add_addr(&st->host.net.ip, &a, 24, 0);
+	via = (struct ip_route){.dst = addr_v4(0), .via_gateway = true,
+				.gateway = addr_v4(IPV4(10, 0, 0, (i + 1) % w->plan.stations + 1))};
+	ip_add_route(&st->host.net.ip, &via);
 	st->mouth->start(st);
 	beside_init(st);
 	sim_task_init(&st->task, station_run, st);

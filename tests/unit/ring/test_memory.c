@@ -10,8 +10,8 @@
 #define MANY 4096u		/* with more, the lookup table takes less for each */
 
 enum thing {
-	CONNECTION, LOSS, SIDE, TIME_WAIT, DESCRIPTOR, RARE, OPERATION, COMPLETION, NEIGHBOUR,
-	FRAME, BARE
+	CONNECTION, LOSS, SIDE, TIME_WAIT, HALF_OPEN, DESCRIPTOR, RARE, OPERATION, COMPLETION,
+	NEIGHBOUR, FRAME, BARE
 };
 
 static const struct cost {
@@ -27,6 +27,7 @@ static const struct cost {
 	{ LOSS, 216 },		/* what a connection takes while something is missing */
 	{ SIDE, 104 },		/* what one takes for what its owner chose, or something rare */
 	{ TIME_WAIT, 82 },	/* its entry 64, its place in the lookup table 18 */
+	{ HALF_OPEN, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ NEIGHBOUR, 210 },	/* its entry 192, its place in the lookup table 18 */
 	{ FRAME, 2184 },	/* 2048 bytes, its descriptor 128, its place in the free stack 8 */
 	{ BARE, 136 },		/* a descriptor without a frame, its place in the free stack */
@@ -57,6 +58,8 @@ static uint32_t *many_of(enum thing what, struct net_config *net, struct ring_co
 		return &net->tcp.sides_max;
 	case TIME_WAIT:
 		return &net->tcp.timewaits_max;
+	case HALF_OPEN:
+		return &net->tcp.halves_max;
 	case DESCRIPTOR:
 		return &ring->sock.sockets;
 	case RARE:

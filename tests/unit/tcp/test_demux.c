@@ -24,10 +24,10 @@ static struct tcp_conn *found(const struct addr *local, uint16_t lport, const st
 {
 	struct wire_tcp h = {.sport = rport, .dport = lport};
 	struct pkt key = {.rx = {.src = *remote, .dst = *local}};
-	struct tcp_timewait *tw = NULL;
+	uint32_t other;
 
 	return tcp_demux_conn(&r->tcp, tcp_hash(&r->tcp, local, lport, remote, rport), &key, &h,
-			      &tw);
+			      &other);
 }
 
 static void each_part_of_the_four_tuple_counts(void **state)

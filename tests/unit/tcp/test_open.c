@@ -129,14 +129,15 @@ static void syn_again_gets_its_answer_again(void **state)
 	OUT("SA 0(0) 1");
 	rig_in(r, "S 0(10)");
 	OUT("SA 0(0) 1");
-	assert_int_equal(r->tcp.conns_used, 1);
+	assert_int_equal(r->tcp.conns_used, 0);
+	assert_int_equal(r->tcp.halves_used, 1);
 }
 
 static void syn_ack_is_sent_again_and_given_up_quietly(void **state)
 {
 	nsec rto = SEC(1);
 
-	config.tcp.syn_retries = 3;
+	config.tcp.synack_retries = 3;
 	again();
 	rig_listen(r);
 	rig_in(r, "S 0(0)");
@@ -150,8 +151,8 @@ static void syn_ack_is_sent_again_and_given_up_quietly(void **state)
 	}
 	rig_pass(r, rto + MSEC(2));
 	OUT("");
-	assert_int_equal(r->tcp.conns_used, 0);
-	assert_int_equal(rig_drops(r, DROP_TCP_TIMEOUT), 1);
+	assert_int_equal(r->tcp.halves_used, 0);
+	assert_int_equal(rig_drops(r, DROP_TCP_HALF_OPEN), 1);
 	assert_int_equal(r->tcp.n.attempt_fails, 1);
 }
 
@@ -169,28 +170,64 @@ static void wrong_ack_of_our_syn_is_reset_and_the_right_one_still_counts(void **
 	STATE(TCP_ESTABLISHED);
 }
 
-static void full_backlog_drops_syns_until_there_is_room(void **state)
+static void full_queue_of_half_open_ones_drops_syns_when_there_are_no_cookies(void **state)
+{
+	struct addr us = addr_v4(LOWER_US);
+	int err;
+
+	config.tcp.syn_cookies = TCP_COOKIES_NEVER;
+	again();
+	r->listener = tcp_listen(&r->tcp, &us, RIG_PORT, 2, NULL, &err);
+	rig_in(r, "0: S 0(0)");
+	OUT("SA 0(0) 1");
+	rig_in(r, "1: S 0(0)");
+	OUT("1: SA 0(0) 1");
+	DROPPED(DROP_TCP_SYNQ, "2: S 0(0)");
+	OUT("");
+	rig_in(r, "1: R 1(0)");
+	rig_in(r, "3: S 0(0)");
+	OUT("3: SA 0(0) 1");
+}
+
+static void full_table_of_half_open_ones_does_too(void **state)
+{
+	config.tcp.syn_cookies = TCP_COOKIES_NEVER;
+	config.tcp.halves_max = 1;
+	again();
+	rig_listen(r);
+	rig_in(r, "0: S 0(0)");
+	OUT("SA 0(0) 1");
+	DROPPED(DROP_TCP_SYNQ, "1: S 0(0)");
+}
+
+static void full_accept_queue_drops_syns_and_acks_until_there_is_room(void **state)
 {
 	struct addr us = addr_v4(LOWER_US);
 	struct tcp_conn *c;
 	int err;
 
 	r->listener = tcp_listen(&r->tcp, &us, RIG_PORT, 2, NULL, &err);
-	rig_in(r, "0: S 0(0)");			/* half-open ones count */
+	rig_in(r, "0: S 0(0)");
 	OUT("SA 0(0) 1");
+	rig_in(r, "0: A 1(0) 1");
 	rig_in(r, "1: S 0(0)");
 	OUT("1: SA 0(0) 1");
-	DROPPED(DROP_TCP_BACKLOG, "2: S 0(0)");
-	OUT("");
-	rig_in(r, "0: A 1(0) 1");		/* and those not accepted */
-	DROPPED(DROP_TCP_BACKLOG, "2: S 0(0)");
-	c = tcp_accept(&r->tcp, r->listener, NULL);
-	assert_non_null(c);
+	rig_in(r, "1: A 1(0) 1");
 	rig_in(r, "2: S 0(0)");
 	OUT("2: SA 0(0) 1");
-	rig_in(r, "1: R 1(0)");
 	rig_in(r, "3: S 0(0)");
 	OUT("3: SA 0(0) 1");
+	rig_in(r, "2: A 1(0) 1");		/* one more than the backlog, as in Linux */
+	DROPPED(DROP_TCP_BACKLOG, "3: A 1(0) 1");
+	DROPPED(DROP_TCP_BACKLOG, "4: S 0(0)");
+	assert_int_equal(r->tcp.n.listen_overflows, 2);
+	OUT("");
+	c = tcp_accept(&r->tcp, r->listener, NULL);
+	assert_non_null(c);
+	rig_pass_until_out(r, SEC(2));
+	OUT("3: SA 0(0) 1");
+	rig_in(r, "3: A 1(0) 1");
+	assert_int_equal(rig_state(r, 3), TCP_ESTABLISHED);
 	tcp_abort(&r->tcp, c);
 }
 
@@ -781,7 +818,9 @@ int main(void)
 		T(syn_again_gets_its_answer_again),
 		T(syn_ack_is_sent_again_and_given_up_quietly),
 		T(wrong_ack_of_our_syn_is_reset_and_the_right_one_still_counts),
-		T(full_backlog_drops_syns_until_there_is_room),
+		T(full_queue_of_half_open_ones_drops_syns_when_there_are_no_cookies),
+		T(full_table_of_half_open_ones_does_too),
+		T(full_accept_queue_drops_syns_and_acks_until_there_is_room),
 		T(full_connection_table_drops_syns_and_refuses_opens),
 		T(syn_from_nowhere_is_dropped_when_there_is_no_way_back),
 		T(closing_a_listener_resets_what_nobody_accepted),

@@ -243,7 +243,8 @@ static void wait_goes_on_where_there_is_no_room_for_another(void **state)
 	again();
 	time_wait(0);
 	rig_in(r, "1: S 0(0)");
-	rig_out_skip(r);
+	OUT("1: SA 0(0) 1");
+	rig_in(r, "1: A 1(0) 1");
 	DROPPED(DROP_TCP_TIME_WAIT, "0: S 1000(0)");
 	OUT("A 2(0) 2");
 	STATE(TCP_TIME_WAIT);
