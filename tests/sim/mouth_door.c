@@ -157,6 +157,7 @@ static void listener_event(struct station *st, unsigned which, enum kind kind,
 	if (kind == K_SOCKET && c->res > 0) {
 		d->listener[which] = c->res;
 		d->open[which] = true;
+		leat_ring_setsockopt(&st->ring, c->res, 1, 2, &(int){1}, 4);	/* SO_REUSEADDR */
 		submit(st, &(struct leat_sqe){.opcode = LEAT_OP_BIND, .fd = c->res,
 					      .addr = (uintptr_t)&d->address[which],
 					      .user_data = listener_tag(which, K_BIND)});
