@@ -10,6 +10,7 @@ int drivers_xdp(struct drivers_link *link, const struct drivers_spec *spec, stru
 	struct xdp_config config = {
 		.ifname = spec->arg,
 		.addr = spec->has_ip ? addr_to_v4(&spec->ip) : 0,
+		.all = spec->exception || spec->dhcp,	/* who sorts them needs them all */
 		.mtu = spec->mtu,
 		.mac = spec->mac,
 		.with_mac = spec->has_mac,

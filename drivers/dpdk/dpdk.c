@@ -52,9 +52,8 @@ static COLD void dpdk_chain(struct dpdk_queue *q, struct rte_mbuf *b)
 }
 
 /* Makes a packet of a received mbuf; NULL when it is lost. */
-static inline struct pkt *dpdk_take(struct dpdk_queue *q, struct rte_mbuf *b)
+static inline struct pkt *dpdk_take(struct netdev *dev, struct dpdk_queue *q, struct rte_mbuf *b)
 {
-	struct netdev *dev = q->dev;
 	struct pkt *p = dpdk_pkt_of(&q->mem, b);
 
 	p->data = (uint8_t *)b->buf_addr + b->data_off;
@@ -104,7 +103,7 @@ static int dpdk_rx(struct netdev *dev, struct pkt **out, unsigned max)
 	if (!got)
 		return 0;
 	for (unsigned i = 0; i < got; i++) {
-		out[n] = dpdk_take(q, burst[i]);
+		out[n] = dpdk_take(dev, q, burst[i]);
 		n += out[n] != NULL;
 	}
 	dev->stats.rx_frames += n;
@@ -197,14 +196,15 @@ static COLD void dpdk_take_back(struct dpdk_queue *q, struct rte_mbuf *head)
 }
 
 /* Is there a carrier?  Asked when a device takes nothing, and now and then while there is none. */
-static bool dpdk_look(struct dpdk_queue *q)
+static bool dpdk_look(struct netdev *dev)
 {
+	struct dpdk_queue *q = dev->priv;
 	struct rte_eth_link link = { 0 };
 
 	q->looked = port_now();
-	q->dev->up = q->started && rte_eth_link_get_nowait(q->port_id, &link) == 0 &&
+	dev->up = q->started && rte_eth_link_get_nowait(q->port_id, &link) == 0 &&
 		     link.link_status == RTE_ETH_LINK_UP;
-	return q->dev->up;
+	return dev->up;
 }
 
 static COLD unsigned dpdk_tx_lost(struct netdev *dev, struct pkt **p, unsigned n)
@@ -215,12 +215,12 @@ static COLD unsigned dpdk_tx_lost(struct netdev *dev, struct pkt **p, unsigned n
 	return n;
 }
 
-/* Up to a burst: how many are done with.  *sent of these are with the device. */
-static unsigned dpdk_tx_burst(struct dpdk_queue *q, struct pkt **p, unsigned n, unsigned *sent)
+/* Up to a burst: how many are with the device. */
+static unsigned dpdk_tx_burst(struct netdev *dev, struct pkt **p, unsigned n)
 {
+	struct dpdk_queue *q = dev->priv;
 	struct rte_mbuf *burst[NETDEV_BURST];
 	struct pkt *copy_of[NETDEV_BURST];	/* what the copy at this place was made of */
-	struct netdev *dev = q->dev;
 	unsigned k = 0, took;
 	uint64_t bytes = 0;
 
@@ -250,30 +250,28 @@ static unsigned dpdk_tx_burst(struct dpdk_queue *q, struct pkt **p, unsigned n, 
 	for (unsigned i = 0; i < took; i++)
 		if (unlikely(copy_of[i] != NULL))
 			pkt_put(copy_of[i]);
-	*sent = took;
 	return took;
 }
 
 static unsigned dpdk_tx(struct netdev *dev, struct pkt **p, unsigned n)
 {
 	struct dpdk_queue *q = dev->priv;
-	unsigned done = 0, sent;
+	unsigned done = 0;
 
-	if (unlikely(!dev->up && (port_now() - q->looked < DPDK_LOOK || !dpdk_look(q))))
+	if (unlikely(!dev->up && (port_now() - q->looked < DPDK_LOOK || !dpdk_look(dev))))
 		return dpdk_tx_lost(dev, p, n);
 	while (done < n) {
 		unsigned want = MIN(n - done, NETDEV_BURST);
+		unsigned sent = dpdk_tx_burst(dev, p + done, want);
 
-		if (dpdk_tx_burst(q, p + done, want, &sent) < want) {
-			done += sent;
-			break;
-		}
 		done += sent;
+		if (sent < want)
+			break;
 	}
 	dev->stats.tx_frames += done;
 	if (likely(done == n))
 		return done;
-	if (!dpdk_look(q))
+	if (!dpdk_look(dev))
 		return done + dpdk_tx_lost(dev, p + done, n - done);
 	dev->stats.tx_full += n - done;
 	return done;
@@ -282,12 +280,13 @@ static unsigned dpdk_tx(struct netdev *dev, struct pkt **p, unsigned n)
 /* ---- sleep */
 
 /* What the device saw and had no place for. */
-static void dpdk_count_overrun(struct dpdk_queue *q)
+static void dpdk_count_overrun(struct netdev *dev)
 {
+	struct dpdk_queue *q = dev->priv;
 	struct rte_eth_stats stats;
 
 	if (q->id == 0 && rte_eth_stats_get(q->port_id, &stats) == 0) {
-		q->dev->stats.rx_overrun += stats.imissed - q->overrun;
+		dev->stats.rx_overrun += stats.imissed - q->overrun;
 		q->overrun = stats.imissed;
 	}
 }
@@ -299,7 +298,7 @@ static bool dpdk_arm(struct netdev *dev)
 	if (!__atomic_load_n(&q->started, __ATOMIC_ACQUIRE) || q->waiting_n)
 		return q->waiting_n > 0;
 	if (!dev->up && port_now() - q->looked >= DPDK_LOOK)
-		dpdk_look(q);
+		dpdk_look(dev);
 	if (dev->wake_fd >= 0)
 		rte_eth_dev_rx_intr_enable(q->port_id, q->id);
 	q->waiting_n = rte_eth_rx_burst(q->port_id, q->id, q->waiting, NETDEV_BURST);
@@ -309,7 +308,7 @@ static bool dpdk_arm(struct netdev *dev)
 	}
 	rte_eth_tx_done_cleanup(q->port_id, q->id, 0);
 	if (q->nap >= DPDK_NAP_MAX)
-		dpdk_count_overrun(q);
+		dpdk_count_overrun(dev);
 	q->nap = MIN(q->nap * 2, DPDK_NAP_MAX);
 	return false;
 }
@@ -364,7 +363,7 @@ static int dpdk_mtu(const struct dpdk_port *port, uint32_t asked, uint16_t *mtu,
 	if (!asked)
 		return rte_eth_dev_get_mtu(port->id, mtu);
 	*mtu = (uint16_t)asked;
-	if (rte_eth_dev_set_mtu(port->id, *mtu) == 0 || port->vdev)
+	if (asked >= port->info.min_mtu && asked <= port->info.max_mtu)
 		return 0;
 	fmt(why, size, "dpdk: %s takes MTUs from %u to %u, not %u", port->name, port->info.min_mtu,
 	    port->info.max_mtu, asked);
@@ -403,11 +402,12 @@ static int dpdk_fill(struct dpdk_queue *q, struct netdev *dev, const struct dpdk
 	return 0;
 }
 
-static void dpdk_wake_fd(struct dpdk_queue *q)
+static void dpdk_wake_fd(struct netdev *dev)
 {
+	struct dpdk_queue *q = dev->priv;
 	int fd = q->port->interrupts ? rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->id) : -1;
 
-	q->dev->wake_fd = fd >= 0 ? fd : -1;
+	dev->wake_fd = fd >= 0 ? fd : -1;
 }
 
 static int dpdk_open(struct netdev *dev, struct pool *pool, const struct dpdk_config *config,
@@ -425,7 +425,6 @@ static int dpdk_open(struct netdev *dev, struct pool *pool, const struct dpdk_co
 	}
 	q->id = config->queue;
 	q->port_id = q->port->id;
-	q->dev = dev;
 	q->nap = DPDK_NAP_MIN;
 	err = dpdk_mem_init(&q->mem, pool, why, size);
 	if (!err)
@@ -439,8 +438,8 @@ static int dpdk_open(struct netdev *dev, struct pool *pool, const struct dpdk_co
 		return err;
 	}
 	if (q->started)
-		dpdk_wake_fd(q);
-	dpdk_look(q);
+		dpdk_wake_fd(dev);
+	dpdk_look(dev);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #define DPDK_HUGE_MIN 48	/* free pages of 2 MiB from which they are used */
 #define DPDK_ARGS_MAX 12
 #define DPDK_ARG_MAX 1024
+#define DPDK_FRAMING 18u	/* of a frame besides its IP packet */
 #define DPDK_RX_SLOTS 1024u
 #define DPDK_TX_SLOTS 1024u
 #define DPDK_RX_OFFLOADS                                                                           \
@@ -196,6 +197,9 @@ static struct dpdk_port *dpdk_port_new(const struct dpdk_config *config, char *w
 		return NULL;
 	}
 	dpdk_port_configure(port);
+	port->conf.rxmode.mtu = config->mtu;
+	if (port->vdev)		/* memif takes frames of any length, but does not say so */
+		port->conf.rxmode.mtu = MIN(config->mtu, port->info.max_rx_pktlen - DPDK_FRAMING);
 	port->next = dpdk_ports;
 	dpdk_ports = port;
 	return port;
@@ -252,6 +256,8 @@ static int dpdk_port_setup(struct dpdk_port *port)
 		port->conf.intr_conf.rxq = 0;
 		err = rte_eth_dev_configure(port->id, port->queues, port->queues, &port->conf);
 	}
+	if (!err && port->conf.rxmode.mtu)
+		rte_eth_dev_set_mtu(port->id, (uint16_t)port->conf.rxmode.mtu);
 	if (!err)
 		err = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
 	for (uint16_t i = 0; i < port->queues && !err; i++) {

@@ -48,7 +48,6 @@ struct dpdk_queue {
 	bool copies_lent;	/* lent memory is not mapped for the device */
 	uint16_t segs_max;
 	uint16_t waiting_n;
-	struct netdev *dev;
 	struct dpdk_mem mem;
 	nsec nap, looked;
 	uint64_t overrun;

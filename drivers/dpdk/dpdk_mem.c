@@ -81,6 +81,11 @@ static const struct rte_mempool_ops dpdk_ops = {
 	.get_count = dpdk_ops_count,
 };
 
+RTE_INIT(dpdk_ops_register)
+{
+	rte_mempool_register_ops(&dpdk_ops);
+}
+
 /* Called once for each object, in the order of memory. */
 static void dpdk_mem_object(struct rte_mempool *mp, void *opaque, void *object, unsigned i)
 {
@@ -101,6 +106,8 @@ static void dpdk_mem_object(struct rte_mempool *mp, void *opaque, void *object, 
 	rte_mbuf_iova_set(b, (rte_iova_t)(uintptr_t)b->buf_addr);
 }
 
+static unsigned dpdk_mem_n;	/* names: DPDK wants each to be different */
+
 static int dpdk_mem_populate(struct dpdk_mem *m)
 {
 	struct rte_pktmbuf_pool_private private = {
@@ -109,7 +116,7 @@ static int dpdk_mem_populate(struct dpdk_mem *m)
 	char name[RTE_MEMPOOL_NAMESIZE];
 	int n;
 
-	snprintf(name, sizeof(name), "leat-%p", (void *)m->pool);
+	snprintf(name, sizeof(name), "leat-%u", dpdk_mem_n++);
 	m->mp = rte_mempool_create_empty(name, m->n, sizeof(struct rte_mbuf), 0, sizeof(private),
 					 SOCKET_ID_ANY,
 					 RTE_MEMPOOL_F_NO_SPREAD | RTE_MEMPOOL_F_NO_IOVA_CONTIG);
@@ -134,12 +141,8 @@ static int dpdk_mem_populate(struct dpdk_mem *m)
 
 int dpdk_mem_init(struct dpdk_mem *m, struct pool *pool, char *why, size_t size)
 {
-	static bool dpdk_ops_known;
 	int err = -E_NOMEM;
 
-	if (!dpdk_ops_known && rte_mempool_register_ops(&dpdk_ops) < 0)
-		return -E_NOSPC;
-	dpdk_ops_known = true;
 	*m = (struct dpdk_mem){ .pool = pool, .n = pool->frames + pool->bare };
 	m->objects_bytes = (size_t)m->n * DPDK_STRIDE;
 	m->objects = port_map(m->objects_bytes, true);

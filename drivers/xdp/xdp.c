@@ -48,7 +48,6 @@ struct xdp {
 	uint32_t slots;		/* of each ring */
 	uint32_t posted, posted_max;	/* empty frames with the kernel, no more than slots */
 	bool partial;		/* a wire in memory: sums may be left to whoever needs them */
-	bool pull;		/* the kernel wants to be told to receive and send */
 	int promisc_fd;
 	nsec looked;
 	uint64_t overrun;
@@ -141,10 +140,12 @@ static int xdp_rx(struct netdev *dev, struct pkt **out, unsigned max)
 	const struct xdp_desc *slots = r->slots;
 	unsigned n = 0, got;
 
-	if (unlikely(x->rings.fd < 0))
+	if (unlikely(x->rings.fd < 0 && !xdp_look(x)))
 		return 0;
 	got = MIN(xdp_ring_filled(r), max);
 	if (!got) {
+		if (unlikely(x->posted < x->posted_max))	/* there was no memory before */
+			xdp_post(x);
 		if (xdp_ring_needs_wakeup(&x->rings.fill))
 			recvfrom(x->rings.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 		return 0;
@@ -218,8 +219,13 @@ static void xdp_send(struct xdp *x)
 	for (unsigned i = 0; i < XDP_SEND_ROUNDS; i++) {
 		if (!xdp_ring_needs_wakeup(&x->rings.tx))
 			return;
-		if (sendto(x->rings.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN)
+		if (sendto(x->rings.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN) {
+			if (errno != ENOBUFS && errno != EBUSY) {	/* it may be gone */
+				x->dev->up = false;
+				x->looked = 0;
+			}
 			return;
+		}
 		x->rings.tx.theirs = __atomic_load_n(x->rings.tx.consumer, __ATOMIC_ACQUIRE);
 		if (x->rings.tx.theirs == x->rings.tx.mine)
 			return;
@@ -372,7 +378,8 @@ static int xdp_attach(struct xdp *x, char *why, size_t size)
 	bool native = false;
 	int err;
 
-	x->steer = xdp_steer_get(x->ifname, x->ifindex, x->config.addr, &native, why, size);
+	x->steer = xdp_steer_get(x->ifname, x->ifindex, x->config.all ? 0 : x->config.addr,
+				 &native, why, size);
 	if (!x->steer)
 		return -E_ACCES;
 	err = xdp_rings_open(&x->rings, &x->pool->region, x->slots);
@@ -400,7 +407,7 @@ static bool xdp_look(struct xdp *x)
 	unsigned ifindex;
 	char unread[8];
 
-	if (now - x->looked < XDP_LOOK)
+	if (x->looked && now - x->looked < XDP_LOOK)
 		return x->dev->up;
 	x->looked = now;
 	ifindex = if_nametoindex(x->ifname);
@@ -511,7 +518,7 @@ static int xdp_judge(const struct xdp *x, uint32_t mtu, char *why, size_t size)
 		    x->ifname, x->config.queues, x->config.queues);
 		return -E_INVAL;
 	}
-	if (!x->config.addr) {
+	if (!x->config.addr && !x->config.all) {
 		fmt(why, size, "xdp needs its address from the start, to know what is ours: ip=");
 		return -E_INVAL;
 	}
@@ -547,13 +554,13 @@ static int xdp_fill(struct xdp *x, struct netdev *dev, char *why, size_t size)
 	return xdp_judge(x, (uint32_t)mtu.ifr_mtu, why, size);
 }
 
-/* Half of the pool may be posted, and no more than the ring takes. */
+/* An eighth of the pool is posted, and no more than the ring takes. */
 static void xdp_size(struct xdp *x)
 {
 	x->slots = XDP_SLOTS_MAX;
 	while (x->slots > XDP_SLOTS_MIN && x->slots > x->pool->frames / 2)
 		x->slots /= 2;
-	x->posted_max = MIN(x->slots, x->pool->frames / 4);
+	x->posted_max = MIN(x->slots, x->pool->frames / 8);
 }
 
 int xdp_open(struct netdev *dev, struct pool *pool, const struct xdp_config *config, char *why,

@@ -14,6 +14,7 @@ enum xdp_mode { XDP_MODE_AUTO, XDP_MODE_ZEROCOPY, XDP_MODE_COPY };
 struct xdp_config {
 	const char *ifname;
 	uint32_t addr;		/* ours, host order */
+	bool all;		/* every frame comes to us, not our address's alone */
 	uint32_t mtu;		/* 0: the interface's own */
 	struct mac mac;
 	bool with_mac;		/* else the interface's own, which it shares with the kernel */

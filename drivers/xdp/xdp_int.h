@@ -10,7 +10,8 @@
 
 struct xdp_steer;
 
-/* NULL with a line in `why`.  *native: the card's driver runs it, not the kernel for it. */
+/* Frames for `addr`, or all when it is 0.  NULL with a line in `why`.  *native: the card's driver
+ * runs the program, not the kernel for it. */
 struct xdp_steer *xdp_steer_get(const char *ifname, unsigned ifindex, uint32_t addr, bool *native,
 				char *why, size_t size);
 void xdp_steer_put(struct xdp_steer *steer);

@@ -49,8 +49,23 @@ static int xdp_bpf(int command, union bpf_attr *attr)
 	{ .code = (op), .dst_reg = (to), .src_reg = (from), .off = (jump), .imm = (int32_t)(value) }
 #define STEER_LOAD(width, to, from, at) STEER_OP(BPF_LDX | BPF_MEM | (width), to, from, at, 0)
 
-/* Loads the program for our address; its descriptor or a negative error. */
-static int xdp_steer_load(int map_fd, uint32_t addr)
+/* Loads a program; its descriptor or a negative error. */
+static int xdp_steer_load(const struct bpf_insn *program, uint32_t n)
+{
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_XDP,
+		.expected_attach_type = BPF_XDP,
+		.insn_cnt = n,
+		.insns = (uintptr_t)program,
+		.license = (uintptr_t)"Dual BSD/GPL",
+		.prog_name = "leat_steer",
+	};
+
+	return xdp_bpf(BPF_PROG_LOAD, &attr);
+}
+
+/* Our IPv4 address, and ARP about it. */
+static int xdp_steer_load_one(int map_fd, uint32_t addr)
 {
 	const uint32_t ours = __builtin_bswap32(addr);
 	const struct bpf_insn program[] = {
@@ -82,16 +97,23 @@ static int xdp_steer_load(int map_fd, uint32_t addr)
 		STEER_OP(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_REDIRECT_MAP),
 		STEER_OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_XDP,
-		.expected_attach_type = BPF_XDP,
-		.insn_cnt = ARRAY_LEN(program),
-		.insns = (uintptr_t)program,
-		.license = (uintptr_t)"Dual BSD/GPL",
-		.prog_name = "leat_steer",
+
+	return xdp_steer_load(program, ARRAY_LEN(program));
+}
+
+/* Every frame of the queues that we read. */
+static int xdp_steer_load_all(int map_fd)
+{
+	const struct bpf_insn program[] = {
+		STEER_LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, rx_queue_index)),
+		STEER_OP(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map_fd),
+		STEER_OP(0, 0, 0, 0, 0),
+		STEER_OP(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, XDP_PASS),
+		STEER_OP(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_REDIRECT_MAP),
+		STEER_OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 
-	return xdp_bpf(BPF_PROG_LOAD, &attr);
+	return xdp_steer_load(program, ARRAY_LEN(program));
 }
 
 static int xdp_steer_map(void)
@@ -143,7 +165,7 @@ static int xdp_steer_open(struct xdp_steer *s, uint32_t addr)
 	s->map_fd = xdp_steer_map();
 	if (s->map_fd < 0)
 		return s->map_fd;
-	s->prog_fd = xdp_steer_load(s->map_fd, addr);
+	s->prog_fd = addr ? xdp_steer_load_one(s->map_fd, addr) : xdp_steer_load_all(s->map_fd);
 	if (s->prog_fd < 0)
 		return s->prog_fd;
 	s->link_fd = xdp_steer_attach(s);

@@ -15,11 +15,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "drivers/drivers.h"
 #include "drivers/loop/loop.h"
 #include "drivers/packet/packet.h"
 #include "drivers/tap/tap.h"
 #include "drivers/wire/wire.h"
 #include "drivers/wire/wire_sock.h"
+#include "drivers/xdp/xdp.h"
+#include "port/port.h"
 
 #define FRAMES 4096u
 #define BARE 1024u
@@ -41,7 +44,7 @@ static void pool_make(struct pool *pool, void **region, void **mem)
 {
 	size_t bytes = ALIGN_UP(pool_bytes(FRAMES, BARE), (size_t)CACHE_LINE);
 
-	*region = aligned_alloc(FRAME_SIZE, FRAMES * FRAME_SIZE);
+	*region = aligned_alloc(4096, FRAMES * FRAME_SIZE);	/* a page: AF_XDP */
 	*mem = aligned_alloc(CACHE_LINE, bytes);
 	assert(*region && *mem);
 	memset(*mem, 0, bytes);
@@ -351,6 +354,115 @@ static void packet_plug(struct kinds_rig *r)
 	raw_plug(r, "kinds1");
 }
 
+/* ---- one end of a veth pair, with a packet socket on the other */
+
+#define VETH "ip link add kindsp type veth peer name kinds0 && " \
+	     "ip link set kindsp up && ip link set kinds0 up"
+
+static void veth_plug(struct kinds_rig *r)
+{
+	assert(system(VETH) == 0);
+	raw_plug(r, "kindsp");
+}
+
+static void veth_close(struct kinds_rig *r)
+{
+	raw_close(r);
+	if (if_nametoindex("kindsp"))
+		assert(system("ip link del kindsp") == 0);
+}
+
+/* A carrier comes a moment after its interface. */
+static const char *wait_up(struct kinds_rig *r, struct netdev *dev)
+{
+	for (nsec end = port_now() + SEC(3); !dev->up && port_now() < end; usleep(1000))
+		dev->ops->arm(dev);
+	return dev->up ? NULL : "no carrier";
+}
+
+static const char *xdp_row_open(struct kinds_rig *r)
+{
+	struct xdp_config config = {
+		.ifname = "kinds0", .all = true, .mtu = r->mtu, .queues = 1,
+	};
+	const char *why = own_namespace();
+
+	if (why)
+		return why;
+	veth_plug(r);
+	if (xdp_open(&r->dev, &r->pool, &config, r->far->why, sizeof(r->far->why))) {
+		veth_close(r);
+		return r->far->why;
+	}
+	return wait_up(r, &r->dev);
+}
+
+/* ---- by DPDK's plug-in, when it was built */
+
+static const char *dpdk_open(struct kinds_rig *r, struct netdev *dev, struct pool *pool,
+			     const char *devargs)
+{
+	struct drivers_link link;
+	char spec[160];
+
+	snprintf(spec, sizeof(spec), "dpdk:%s,mtu=%u", devargs, r->mtu);
+	if (drivers_open(&link, spec, pool, r->far->why, sizeof(r->far->why)))
+		return r->far->why;
+	*dev = link.dev;
+	return NULL;
+}
+
+static const char *memif_row_open(struct kinds_rig *r)
+{
+	struct pkt *p;
+	static unsigned times;	/* DPDK gives a name free some time after it was closed */
+	const char *why;
+	char args[100];
+
+	snprintf(args, sizeof(args), "net_memif0,role=server,socket=/leat/kinds/%d/%u",
+		 (int)getpid(), ++times);
+	why = dpdk_open(r, &r->dev, &r->pool, args);
+	if (why)
+		return why;
+	snprintf(args, sizeof(args), "net_memif1,role=client,socket=/leat/kinds/%d/%u",
+		 (int)getpid(), times);
+	r->far->dev = &r->far->other;
+	why = dpdk_open(r, r->far->dev, &r->far->pool, args);
+	if (!why)
+		why = wait_up(r, &r->dev);
+	if (!why)
+		why = wait_up(r, r->far->dev);
+	if (!why)		/* memif's client posts its buffers when it is polled */
+		r->far->dev->ops->rx(r->far->dev, &p, 1);
+	return why;
+}
+
+static const char *dpdk_packet_row_open(struct kinds_rig *r)
+{
+	const char *why = own_namespace();
+
+	if (why)
+		return why;
+	veth_plug(r);
+	why = dpdk_open(r, &r->dev, &r->pool, "net_af_packet0,iface=kinds0");
+	if (why)
+		veth_close(r);
+	return why ? why : wait_up(r, &r->dev);
+}
+
+static const char *dpdk_tap_row_open(struct kinds_rig *r)
+{
+	const char *why = own_namespace();
+
+	if (!why)
+		why = dpdk_open(r, &r->dev, &r->pool, "net_tap0,iface=kinds0");
+	if (!why)
+		why = wait_up(r, &r->dev);
+	if (!why)
+		raw_plug(r, "kinds0");
+	return why;
+}
+
 /* ---- the rows */
 
 const struct kinds_row kinds[] = {
@@ -370,6 +482,11 @@ const struct kinds_row kinds[] = {
 	  .giants = true, .jumbo = true },
 	{ "packet:plain", packet_plain_open, tap_row_close, raw_put, raw_take, tap_unplug,
 	  packet_plug, .giants = true, .jumbo = true },
+	{ "xdp", xdp_row_open, veth_close, raw_put, raw_take, veth_close, veth_plug },
+	{ "dpdk:memif", memif_row_open, dev_close, dev_put, dev_take, NULL, NULL, .runts = true,
+	  .giants = true, .jumbo = true },
+	{ "dpdk:af_packet", dpdk_packet_row_open, veth_close, raw_put, raw_take, NULL, NULL },
+	{ "dpdk:tap", dpdk_tap_row_open, raw_close, raw_put, raw_take, NULL, NULL },
 };
 const unsigned kinds_n = ARRAY_LEN(kinds);
 

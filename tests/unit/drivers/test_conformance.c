@@ -366,10 +366,9 @@ static void run_hunger(void)
 		p->next = NULL;
 		pkt_put(p);
 	}
-	for (unsigned i = 0; i < 3000 && rx(&p, 1) >= 0; i++)	/* what had waited outside */
-		if (rig.pool.free_frames_n < rig.pool.frames)
-			while (rx(&p, 1) == 1)
-				pkt_put(p);
+	for (unsigned i = 0; i < 3000; i++)	/* what had waited outside */
+		if (rx(&p, 1) == 1)
+			pkt_put(p);
 	while ((p = NULL, rx(&p, 1)) == 1)
 		pkt_put(p);
 	put(99, 7);
