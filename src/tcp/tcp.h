@@ -48,6 +48,9 @@ struct tcp_config {
 	uint32_t backlog;		/* default 128 */
 	nsec rto_min, rto_max, rto_initial;	/* 200 ms, 120 s, 1 s */
 	nsec delack;			/* 40 ms */
+	/* so many segments of a stream are acknowledged at once, so that the peer's window opens
+	 * soon; over with the first answer; 16, 0: none */
+	uint8_t quick_acks;
 	nsec msl;			/* 30 s: TIME_WAIT lasts twice as long */
 	nsec fin_wait_2;		/* how long an orphan waits for the peer's FIN: 60 s */
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */

@@ -24,6 +24,7 @@ const struct tcp_config tcp_config_default = {
 	.rto_max = SEC(120),
 	.rto_initial = SEC(1),
 	.delack = MSEC(40),
+	.quick_acks = 16,
 	.msl = SEC(30),
 	.fin_wait_2 = SEC(60),
 	.syn_retries = 6,
@@ -195,6 +196,7 @@ void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
 
 	c->iss = iss;
 	c->ts_offset = tcp_ts_offset(t, &ends);
+	c->rcv.quick = t->config.quick_acks;
 	tcp_snd_init(c, iss, tcp_conn_get(t, c, TCP_OPT_SNDBUF));
 	tcp_rtx_init(t, c);
 	tcp_snd_set_mss(t, c, TCP_MSS_DEFAULT);

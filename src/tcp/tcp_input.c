@@ -136,12 +136,14 @@ static inline void rcv_queue(struct tcp *t, struct tcp_conn *c, struct pkt *p TA
 }
 
 /* RFC 1122 §4.2.3.2: at least every second full segment at once, the rest within
- * tcp_config.delack. */
+ * tcp_config.delack.  A stream that nobody answers is acknowledged at once in its first segments:
+ * its sender is in slow start. */
 static inline void owe_ack(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
 	c->acks_owed += c->acks_owed < UINT8_MAX;
 	if ((c->acks_owed >= 2 && c->rcv.nxt - c->rcv.ack_sent > c->rcv.mss) ||
-	    unlikely(c->flags & TCPF_QUICKACK)) {
+	    unlikely(c->rcv.quick || c->flags & TCPF_QUICKACK)) {
+		c->rcv.quick -= !!c->rcv.quick;
 		tcp_ack_now(t, c);
 	} else if (!(c->flags & TCPF_ACK_DELAYED)) {
 		c->flags |= TCPF_ACK_DELAYED;

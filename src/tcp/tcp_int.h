@@ -155,7 +155,7 @@ struct tcp_conn {
 		struct pkt *head, *tail;	/* by ->next */
 		uint16_t mss;		/* largest segment seen, for the window rules */
 		uint8_t wscale;
-		uint8_t fin_pad;
+		uint8_t quick;		/* segments with data that are still acknowledged at once */
 		uint32_t seen;		/* when the last segment came, tcp_clock_mib() */
 	} rcv;
 	struct {			/* second cache line */

@@ -23,6 +23,7 @@ void rig_config(struct rig_config *config)
 	config->tcp.timewaits_max = 8;
 	config->tcp.listeners_max = 4;
 	config->tcp.iss_below_wrap = 100;
+	config->tcp.quick_acks = 0;
 	config->tcp.rcvbuf_max = config->tcp.sndbuf_max = 0;
 	config->tcp.cc = &cc_newreno;	/* whose windows can be counted by hand */
 }

@@ -661,6 +661,7 @@ bool script_parse(struct script *s, const char *path, const char *text)
 	s->path = path;
 	host_config(&s->config, 1);
 	s->config.tcp.rcvbuf_max = s->config.tcp.sndbuf_max = 0;
+	s->config.tcp.quick_acks = 0;
 	s->config.tcp.cc = &cc_newreno;	/* whose windows can be counted by hand; or `cc=` */
 	s->mtu = 1500;
 	s->tolerance = MSEC(1);

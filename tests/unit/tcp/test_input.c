@@ -622,6 +622,27 @@ static void lone_segment_is_acknowledged_after_the_delay_and_not_before(void **s
 	assert_int_equal(rig_read(r, c, 2000), 1460);
 }
 
+static void acks_at_once_are_over_with_the_first_answer(void **state)
+{
+	struct tcp_conn *c;
+	struct seg s;
+
+	r->tcp.config.quick_acks = 16;
+	c = rig_accepted(r, 0);
+	rig_in(r, "PA 1(10) 1");
+	OUT("A 1(0) 11");
+	rig_in(r, "PA 11(10) 1");
+	OUT("A 1(0) 21");
+	s = rig_seg(r, "PA 21(10) 1");
+	rig_put(r, &s);
+	assert_int_equal(rig_write(r, c, 5), 5);
+	rig_run(r);
+	OUT("PA 1(5) 31");		/* the ACK went with it */
+	rig_in(r, "PA 31(10) 6");
+	OUT("");
+	assert_int_equal(rig_read(r, c, 100), 40);
+}
+
 static void second_full_segment_is_acknowledged_at_once(void **state)
 {
 	rig_accepted(r, 0);
@@ -767,6 +788,7 @@ int main(void)
 		T(fin_with_bytes_is_taken_with_them),
 		T(fin_ahead_of_its_turn_waits),
 		T(lone_segment_is_acknowledged_after_the_delay_and_not_before),
+		T(acks_at_once_are_over_with_the_first_answer),
 		T(second_full_segment_is_acknowledged_at_once),
 		T(ack_rides_on_data_when_there_is_some),
 		T(each_piece_out_of_order_and_the_filled_gap_are_acknowledged_at_once),
