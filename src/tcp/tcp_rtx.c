@@ -415,8 +415,11 @@ void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c)
 		dupack_sack(t, c);
 		return;
 	}
-	if (c->flags & TCPF_LOSS)
+	if (c->flags & TCPF_LOSS) {
+		tcp_undo_dupack(c);
+		tcp_want_output(t, c);
 		return;
+	}
 	c->rtx.dup_bytes = MIN(c->rtx.dup_bytes + c->snd.mss, out);
 	/* limited transmit (RFC 3042), or room that recovery made */
 	tcp_want_output(t, c);
@@ -477,7 +480,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		bool first = !(c->flags & TCPF_LOSS);
 
 		tcp_undo_begin(t, c);
-		tcp_undo_frto(c, first && c->flags & TCPF_SACK);
+		tcp_undo_frto(c, first);
 		if (tcp_tx(c->rtx.sent.head)->flags & TX_SACKED)
 			tcp_sack_renege(c);
 		if (first)	/* RFC 5681 §3.1: ssthresh once for a window */

@@ -25,8 +25,11 @@ void tcp_undo_frto(struct tcp_conn *c, uint8_t step)
 
 void tcp_undo_dupack(struct tcp_conn *c)
 {
-	if (c->loss)
-		c->loss->undo.frto = 0;
+	if (!c->loss)
+		return;
+	if (c->loss->undo.frto == 3)	/* RFC 5682 §2.1 step 3a: beside the two new ones */
+		cc_set_window(&c->cc, MAX(c->cc.cwnd, 3u * c->snd.mss));
+	c->loss->undo.frto = 0;
 }
 
 void tcp_undo_resent(struct tcp *t, struct tcp_conn *c)

@@ -263,6 +263,19 @@ static bool begin(struct world *w, struct flow *f)
 	return true;
 }
 
+/* A flow finds no room for its connection.  Somebody on the path may have ended one side of those
+ * there are, and the other waits for bytes that never come: then they are cut after a while. */
+static void no_room(struct world *w)
+{
+	if (world_now(w) < w->plan.faults_until + PATIENCE)
+		return;
+	if (!world_excuses(w))
+		world_fail(w, "no room for a new connection, and none has ended for long");
+	for (unsigned i = w->first_open; i < w->flows_begun; i++)
+		if (!w->flow[i].over)
+			cut(&w->flow[i]);
+}
+
 static nsec begin_flows(struct world *w)
 {
 	while (w->flows_begun < w->plan.flows) {
@@ -273,6 +286,7 @@ static nsec begin_flows(struct world *w)
 		w->flows_begun++;
 		if (!begin(w, f)) {
 			w->flows_begun--;
+			no_room(w);
 			return world_now(w) + START_AGAIN;
 		}
 	}

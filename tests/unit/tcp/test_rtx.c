@@ -295,7 +295,6 @@ static void after_a_timeout_everything_is_sent_again_in_slow_start(void **state)
 	struct tcp_conn *c = rig_connected(r, 0);
 
 	full_flight(c, 6);
-	rig_write(r, c, 100);
 	OUT_AFTER(rig_info(r, c).rto, "A 1(1460) 1");
 	rig_in(r, "A 1(0) 1461");
 	OUT("A 1461(1460) 1");
@@ -304,10 +303,50 @@ static void after_a_timeout_everything_is_sent_again_in_slow_start(void **state)
 	rig_in(r, "A 1(0) 4381");
 	OUT("A 4381(1460) 1");
 	OUT("A 5841(1460) 1");
-	OUT("A 7301(1460) 1");
+	OUT("PA 7301(1460) 1");
 	rig_in(r, "A 1(0) 8761");
-	OUT("PA 8761(100) 1");
+	OUT("");
 	assert_int_equal(rig_info(r, c).retrans_segs, 6);
+}
+
+/* RFC 5682 §2.1: two new segments tell whether the others are lost. */
+static void timeout_of_a_peer_without_sack_is_judged_by_new_segments(void **state)
+{
+	struct tcp_conn *c = rig_connected(r, 0);
+	uint32_t cwnd = rig_info(r, c).cwnd;
+
+	full_flight(c, 6);
+	OUT_AFTER(rig_info(r, c).rto, "A 1(1460) 1");
+	rig_write(r, c, 4 * MSS);
+	rig_in(r, "A 1(0) 1461");
+	OUT("A 8761(1460) 1");
+	OUT("A 10221(1460) 1");
+	OUT("");
+	rig_in(r, "A 1(0) 2921");		/* that was not sent again */
+	OUT("A 11681(1460) 1");
+	OUT("PA 13141(1460) 1");
+	OUT("");
+	assert_int_equal(r->tcp.n.frto_spurious, 1);
+	assert_true(rig_info(r, c).cwnd >= cwnd);
+	assert_int_equal(rig_info(r, c).retrans_segs, 1);
+}
+
+static void timeout_that_was_right_goes_on_after_a_duplicate(void **state)
+{
+	struct tcp_conn *c = rig_connected(r, 0);
+
+	full_flight(c, 6);
+	OUT_AFTER(rig_info(r, c).rto, "A 1(1460) 1");
+	rig_write(r, c, 4 * MSS);
+	rig_in(r, "A 1(0) 1461");
+	OUT("A 8761(1460) 1");
+	OUT("A 10221(1460) 1");
+	OUT("");
+	rig_in(r, "A 1(0) 1461");		/* for 8761 */
+	OUT("A 1461(1460) 1");
+	assert_int_equal(r->tcp.n.frto_spurious, 0);
+	assert_int_equal(rig_info(r, c).ssthresh, 3 * MSS);
+	rig_out_skip(r);
 }
 
 static void duplicates_after_a_timeout_start_no_fast_retransmit(void **state)
@@ -773,6 +812,8 @@ int main(void)
 		T(acknowledged_bytes_restart_the_timer_and_the_last_stop_it),
 		T(timeout_shrinks_the_window_to_a_segment_and_halves_the_threshold_once),
 		T(after_a_timeout_everything_is_sent_again_in_slow_start),
+		T(timeout_of_a_peer_without_sack_is_judged_by_new_segments),
+		T(timeout_that_was_right_goes_on_after_a_duplicate),
 		T(duplicates_after_a_timeout_start_no_fast_retransmit),
 		T(segment_of_several_pieces_is_sent_again_as_one),
 		T(part_of_a_segment_acknowledged_is_not_sent_again),
