@@ -366,7 +366,9 @@ static uint32_t emit_run(struct tcp *t, struct tcp_conn *c, struct pkt *first, u
 
 struct plan {
 	uint32_t len;
+	uint32_t room;		/* what the windows leave, this segment included */
 	bool fin, send;
+	bool push;		/* the receiver has nothing to wait for */
 };
 
 /* Is what waits held back by the owner?  A cork holds less than a segment, and only while more
@@ -384,9 +386,11 @@ static struct plan decide(const struct tcp_conn *c)
 	uint32_t out = c->snd.nxt - c->snd.una, pipe = tcp_rtx_pipe(c);
 	uint32_t wnd = out < c->snd.wnd ? c->snd.wnd - out : 0,
 		 cwnd = pipe < c->cc.cwnd ? c->cc.cwnd - pipe : 0;
-	struct plan plan = {.len = MIN(MIN(avail, wnd), MIN(cwnd, c->snd.mss))};
-	bool last = plan.len == avail;
+	struct plan plan = {.room = MIN(wnd, cwnd)};
+	bool last;
 
+	plan.len = MIN(MIN(avail, plan.room), c->snd.mss);
+	last = plan.len == avail;
 	if (c->flags & TCPF_FIN_SENT)
 		return (struct plan){0};
 	plan.fin = last && c->flags & TCPF_FIN_QUEUED;
@@ -464,7 +468,7 @@ static bool send_plan(struct tcp *t, struct tcp_conn *c, struct plan plan)
 	if (plan.len) {
 		if (tcp_tx(c->snd.unsent.head)->len != plan.len && !split_unsent(t, c, plan.len))
 			return false;
-		if (c->snd.nxt + plan.len == c->snd.end)
+		if (plan.push || c->snd.nxt + plan.len == c->snd.end)
 			flags |= WIRE_TCP_PSH;
 		if (unlikely(c->rcv.quick) && c->acks_owed)
 			c->rcv.quick = 0;	/* question and answer: ACKs go with the data */
@@ -624,6 +628,8 @@ static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 	while (n < TCP_OUT_SEGS_MAX && !(c->rtx.lost_bytes)) {
 		struct plan plan = decide(c);
 
+		/* The last of a burst says so: whoever merges segments hands them up. */
+		plan.push = n && plan.room - plan.len < c->snd.mss;
 		if (!plan.send || !send_plan(t, c, plan))
 			break;
 		n++;

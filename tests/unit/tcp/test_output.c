@@ -150,7 +150,7 @@ static void no_more_leaves_than_the_peer_allows(void **state)
 	OUT("");				/* 540 more would be silly */
 	rig_in(r, "A 1(0) 1461 win 3000");
 	OUT("A 1461(1460) 1");
-	OUT("A 2921(1460) 1");
+	OUT("PA 2921(1460) 1");
 	OUT("");
 	rig_in(r, "A 1(0) 2921 win 1460");
 	OUT("");
@@ -377,7 +377,7 @@ static void large_segments_are_made_of_several_frames(void **state)
 	c = rig_connected(r, 0);
 	write_and_run(c, 20001);
 	OUT("A 1(8960) 1");
-	OUT("A 8961(8960) 1");
+	OUT("PA 8961(8960) 1");
 	rig_in(r, "A 1(0) 8961");
 	OUT("");
 	rig_in(r, "A 1(0) 17921");
