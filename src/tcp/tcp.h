@@ -73,6 +73,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t in_segs, out_segs, retrans_segs, out_rsts, in_bytes, out_bytes;
 	uint64_t fast_path_data, fast_path_ack;
 	uint64_t tail_loss_probes, undone, frto_spurious, dsacks, losses_full;
+	uint64_t keepalives;		/* probes of idle connections */
 	uint64_t rto_fired, fast_retransmits, delayed_acks, zero_window_probes, challenge_acks;
 	/* a segment was not built for want of a frame; tried again */
 	uint64_t out_no_memory;

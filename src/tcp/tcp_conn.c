@@ -334,7 +334,7 @@ static void info_of_linux(const struct tcp *t, const struct tcp_conn *c, struct 
 	i->ato = c->flags & TCPF_QUICKACK ? 0 : t->config.delack;
 	i->last_data_sent = c->snd.sent_at ? t->core->now - c->snd.sent_at : 0;
 	if (c->segs_in)
-		i->last_recv = (nsec)(tcp_clock_mib(t) - c->rcv.seen) << 20;
+		i->last_recv = (nsec)(tcp_clock_seen(t) - c->rcv.seen) << TCP_SEEN_SHIFT;
 }
 
 void tcp_get_info(const struct tcp *t, const struct tcp_conn *c, struct tcp_info *info)

@@ -496,6 +496,8 @@ static enum drop segment_arrives(struct tcp *t, struct tcp_conn *c, struct tcp_s
 	take_timestamp(t, c, s);
 	if ((why = check_ack(t, c, s)))		/* fifth:  ACK */
 		return why;
+	if (unlikely(s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT))
+		tcp_user_timeout_told(t, c, s->h->user_timeout);
 	take_ack(t, c, s);
 	if (!take_fin_ack(t, c))
 		return DROP_NOT;
@@ -509,6 +511,7 @@ static bool fast_path(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	if (c->state != TCP_ESTABLISHED || s->seq != c->rcv.nxt ||
 	    (s->flags & ~WIRE_TCP_PSH) != WIRE_TCP_ACK || c->loss ||
+	    s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT ||
 	    c->flags & (TCPF_RECOVERY | TCPF_LOSS | TCPF_PROBING | TCPF_FIN_SENT | TCPF_ORPHAN))
 		return false;
 	if (s->ack - c->snd.una > c->snd.nxt - c->snd.una || s->len > c->rcv.adv - c->rcv.nxt)
@@ -596,7 +599,7 @@ static enum drop no_conn_input(struct tcp *t, uint32_t other, struct tcp_seg *s,
 static inline enum drop conn_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	c->segs_in++;
-	c->rcv.seen = tcp_clock_mib(t);
+	c->rcv.seen = tcp_clock_seen(t);
 	if (!(s->flags & WIRE_TCP_SYN))
 		s->wnd <<= c->snd.wscale;
 	pkt_pull(s->p, s->h->header_len);

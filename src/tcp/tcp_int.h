@@ -11,6 +11,7 @@
  *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
  *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
  *   opts   tcp_opt.c      what the owner chose
+ *   keep   tcp_keep.c     when a silent peer is given up
  *   tune   tcp_tune.c     how fast the owner takes bytes, for the size of its buffer
  *   timer  tcp_timer.c    all deadlines, one wheel node
  *   cc     cc/            the congestion window
@@ -135,6 +136,13 @@ struct tcp_loss {
  * the pool is empty, the rare thing is refused. */
 struct tcp_side {
 	struct tcp_opts opts;
+	struct {
+		nsec at;		/* keepalive's deadline */
+		nsec since;		/* when progress ended, of the user timeout */
+		nsec told;		/* the peer's user timeout, 0: none */
+		uint32_t heard;		/* rcv.seen at the last deadline */
+		uint8_t probes;		/* since then */
+	} keep;
 	struct list free_node;
 };
 
@@ -156,7 +164,7 @@ struct tcp_conn {
 		uint16_t mss;		/* largest segment seen, for the window rules */
 		uint8_t wscale;
 		uint8_t quick;		/* segments with data that are still acknowledged at once */
-		uint32_t seen;		/* when the last segment came, tcp_clock_mib() */
+		uint32_t seen;		/* when the last segment came, tcp_clock_seen() */
 	} rcv;
 	struct {			/* second cache line */
 		uint32_t una, nxt, wnd;
@@ -292,6 +300,13 @@ static inline uint32_t tcp_clock_mib(const struct tcp *t)
 	return (uint32_t)(t->core->now >> 20);
 }
 
+/* Finer: it wraps after three days, and says only how long nothing came. */
+#define TCP_SEEN_SHIFT 16
+static inline uint32_t tcp_clock_seen(const struct tcp *t)
+{
+	return (uint32_t)(t->core->now >> TCP_SEEN_SHIFT);
+}
+
 #define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
 #define TCP_MSS_DEFAULT 536u		/* RFC 9293 §3.7.1 */
 #define TCP_MSS_MIN 64u			/* a smaller offer is raised to this */
@@ -416,6 +431,16 @@ struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none 
 void tcp_side_free(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
 
+/* tcp_keep.c */
+void tcp_keep_start(struct tcp *t, struct tcp_conn *c);	/* or stops it, by what was chosen */
+void tcp_keep_stop(struct tcp_conn *c);
+bool tcp_keep_expired(struct tcp *t, struct tcp_conn *c);
+nsec tcp_user_timeout(const struct tcp *t, const struct tcp_conn *c);	/* 0: none */
+void tcp_user_timeout_from(struct tcp_conn *c, nsec since);
+nsec tcp_user_timeout_at(const struct tcp *t, const struct tcp_conn *c);
+uint16_t tcp_user_timeout_option(const struct tcp *t, const struct tcp_conn *c);
+void tcp_user_timeout_told(struct tcp *t, struct tcp_conn *c, uint16_t option);
+
 /* tcp_tune.c */
 uint32_t tcp_tune_rcvbuf_max(const struct tcp *t, const struct tcp_conn *c);
 void tcp_tune_received(struct tcp *t, struct tcp_conn *c);
@@ -459,6 +484,8 @@ bool tcp_output_new(struct tcp *t, struct tcp_conn *c);	/* a segment beyond the 
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry);	/* again */
 void tcp_output_rst(struct tcp *t, struct tcp_conn *c);
 void tcp_output_ack(struct tcp *t, struct tcp_conn *c);
+void tcp_output_keepalive(struct tcp *t, struct tcp_conn *c);
+void tcp_output_user_timeout(struct tcp *t, struct tcp_conn *c);
 void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c);
 /* Answers a segment that belongs to no connection, RFC 9293 §3.10.7.1. */
 void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,
@@ -553,6 +580,12 @@ void tcp_timer_stop(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_rtx(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_ack(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_life(struct tcp *t, struct tcp_conn *c, nsec at);
+void tcp_timer_keep(struct tcp *t, struct tcp_conn *c);	/* side->keep.at was set */
+
+static inline nsec tcp_timer_keep_at(const struct tcp_conn *c)
+{
+	return c->side ? c->side->keep.at : NSEC_NEVER;
+}
 
 /* Off: the node may stay where it is, it finds nothing to do. */
 static inline void tcp_timer_rtx_off(struct tcp_conn *c)

@@ -98,6 +98,10 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 	}
 	if (ack ? c->flags & TCPF_SACK : t->config.sack)
 		h.opts |= WIRE_TCP_OPT_SACK_OK;
+	if (tcp_conn_get(t, c, TCP_OPT_USER_TIMEOUT_TOLD)) {
+		h.user_timeout = tcp_user_timeout_option(t, c);
+		h.opts |= h.user_timeout ? WIRE_TCP_OPT_USER_TIMEOUT : 0;
+	}
 	c->segs_out++;
 	if (c->snd.nxt == c->iss) {
 		tcp_snd_syn_sent(c, t->core->now);
@@ -116,6 +120,7 @@ void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_se
 	tcp_snd_syn_acked(c);
 	tcp_rtx_established(t, c, s);
 	tcp_set_state(t, c, TCP_ESTABLISHED);
+	tcp_keep_start(t, c);
 	if (!l) {
 		tcp_conn_ready(t, c, TCP_READY_CONNECTED | TCP_READY_WRITABLE);
 		return;
@@ -203,6 +208,8 @@ enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *
 		return ack ? DROP_TCP_SEQ : DROP_TCP_NO_ACK;
 	tcp_snd_options(t, c, s->h);
 	tcp_rcv_init(t, c, s->h);
+	if (s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT)
+		tcp_user_timeout_told(t, c, s->h->user_timeout);
 	if (ack) {
 		tcp_open_established(t, c, s);
 		tcp_ack_now(t, c);

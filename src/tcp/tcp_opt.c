@@ -95,6 +95,7 @@ struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c)
 	}
 	c->side = container_of(n, struct tcp_side, free_node);
 	mem_zero(c->side, sizeof(*c->side));
+	tcp_keep_stop(c);
 	t->sides_used++;
 	return c->side;
 }
@@ -155,6 +156,14 @@ static void take_effect(struct tcp *t, struct tcp_conn *c, enum tcp_opt opt)
 		break;
 	case TCP_OPT_NOTSENT_LOWAT:
 		tcp_snd_tell_room(t, c);
+		break;
+	case TCP_OPT_KEEPALIVE:
+	case TCP_OPT_KEEPIDLE_MS:
+		tcp_keep_start(t, c);
+		break;
+	case TCP_OPT_USER_TIMEOUT_MS:
+	case TCP_OPT_USER_TIMEOUT_TOLD:
+		tcp_output_user_timeout(t, c);
 		break;
 	default:
 		break;

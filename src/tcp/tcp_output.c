@@ -557,14 +557,6 @@ bool tcp_output_new(struct tcp *t, struct tcp_conn *c)
 	return plan.len && send_plan(t, c, plan);
 }
 
-void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
-{
-	if (emit_bare(t, c, c->snd.nxt - 1, WIRE_TCP_ACK | WIRE_TCP_FIN)) {
-		c->retrans_segs++;
-		t->n.retrans_segs++;
-	}
-}
-
 /* A number that the peer finds in its window: SND.NXT, unless a probe of a closed window, or a
  * window that shrank, put it beyond; a reset out there would be ignored. */
 static uint32_t acceptable_seq(const struct tcp_conn *c)
@@ -572,6 +564,46 @@ static uint32_t acceptable_seq(const struct tcp_conn *c)
 	uint32_t edge = c->snd.una + c->snd.wnd;
 
 	return seq_le(c->snd.nxt, edge) ? c->snd.nxt : edge;
+}
+
+/* RFC 9293 §3.8.4: a number that was acknowledged before asks for an ACK. */
+void tcp_output_keepalive(struct tcp *t, struct tcp_conn *c)
+{
+	emit_bare(t, c, c->snd.nxt - 1, WIRE_TCP_ACK);
+}
+
+/* RFC 5482 §3: the user chose anew; said once, on an ACK of its own. */
+void tcp_output_user_timeout(struct tcp *t, struct tcp_conn *c)
+{
+	uint32_t edge;
+	struct wire_tcp h = {.sport = c->lport,
+			     .dport = c->rport,
+			     .seq = acceptable_seq(c),
+			     .ack = c->rcv.nxt,
+			     .flags = WIRE_TCP_ACK,
+			     .wnd = window_field(c, &edge),
+			     .opts = WIRE_TCP_OPT_USER_TIMEOUT,
+			     .user_timeout = tcp_user_timeout_option(t, c)};
+
+	if (!tcp_synchronized((enum tcp_state)c->state) || !h.user_timeout ||
+	    !tcp_conn_get(t, c, TCP_OPT_USER_TIMEOUT_TOLD))
+		return;
+	tcp_rcv_advertised(c, edge);
+	if (c->flags & TCPF_TS) {
+		h.opts |= WIRE_TCP_OPT_TS;
+		h.ts_val = tcp_clock_ms(t) + c->ts_offset;
+		h.ts_ecr = c->rcv.ts_recent;
+	}
+	c->segs_out++;
+	tcp_reply_on(t, &c->path, &c->local, &c->remote, &h);
+}
+
+void tcp_output_fin_again(struct tcp *t, struct tcp_conn *c)
+{
+	if (emit_bare(t, c, c->snd.nxt - 1, WIRE_TCP_ACK | WIRE_TCP_FIN)) {
+		c->retrans_segs++;
+		t->n.retrans_segs++;
+	}
 }
 
 void tcp_output_ack(struct tcp *t, struct tcp_conn *c)

@@ -56,8 +56,12 @@ void tcp_rtx_sample(struct tcp *t, struct tcp_conn *c, nsec rtt)
 /* RFC 6298 §5.1: something is outstanding now. */
 static void rto_on(struct tcp *t, struct tcp_conn *c)
 {
+	nsec at = t->core->now + tcp_rto(t, c);
+
 	c->flags &= ~(uint32_t)(TCPF_PTO | TCPF_REO);
-	tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));
+	if (unlikely(c->side) && (c->rtx.retries || c->rtx.probes))
+		at = MAX(MIN(at, tcp_user_timeout_at(t, c)), t->core->now);
+	tcp_timer_rtx(t, c, at);
 }
 
 /* The same, but when a probe of the tail would come before, that (RFC 8985 §7.2). */
@@ -454,6 +458,20 @@ void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c)
 	tcp_want_output(t, c);
 }
 
+/* Asked `tries` times in vain, of `limit`, or for as long as the user waits (RFC 1122 §4.2.3.5,
+ * RFC 9293 §3.8.3): then the connection is over. */
+static bool given_up(struct tcp *t, struct tcp_conn *c, uint32_t tries, uint32_t limit)
+{
+	nsec at = tcp_synchronized((enum tcp_state)c->state) ? tcp_user_timeout_at(t, c)
+							     : NSEC_NEVER;
+
+	if (at != NSEC_NEVER ? t->core->now < at : tries < limit)
+		return false;
+	core_count_drop(t->core, DROP_TCP_TIMEOUT, NULL);
+	tcp_conn_fail(t, c, E_TIMEDOUT);
+	return true;
+}
+
 /* RFC 6298 §5.4-5.7 */
 static void rto(struct tcp *t, struct tcp_conn *c)
 {
@@ -461,12 +479,12 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 				? tcp_conn_get(t, c, TCP_OPT_SYNCNT)
 				: t->config.data_retries;
 
-	if (c->rtx.retries >= limit) {
-		core_count_drop(t->core, DROP_TCP_TIMEOUT, NULL);
-		tcp_conn_fail(t, c, E_TIMEDOUT);
+	if (!c->rtx.retries)
+		tcp_user_timeout_from(c, c->rtx.sent.head ? tcp_tx(c->rtx.sent.head)->sent_at
+							  : c->snd.sent_at);
+	if (given_up(t, c, c->rtx.retries, limit))
 		return;
-	}
-	c->rtx.retries++;
+	c->rtx.retries += c->rtx.retries < UINT8_MAX;
 	c->rto_fired += c->rto_fired < UINT16_MAX;
 	t->n.rto_fired++;
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
@@ -504,18 +522,17 @@ static void rto(struct tcp *t, struct tcp_conn *c)
  * never time a connection out (RFC 1122 §4.2.2.17), unanswered ones do, as any retransmission. */
 static void persist(struct tcp *t, struct tcp_conn *c)
 {
-	if (c->rtx.probes >= t->config.data_retries) {
-		core_count_drop(t->core, DROP_TCP_TIMEOUT, NULL);
-		tcp_conn_fail(t, c, E_TIMEDOUT);
+	if (!(c->flags & TCPF_PROBING))
+		tcp_user_timeout_from(c, t->core->now);
+	if (given_up(t, c, c->rtx.probes, t->config.data_retries))
 		return;
-	}
 	if (c->rtx.sent.head)
 		tcp_output_entry(t, c, c->rtx.sent.head);
 	else if (!c->snd.unsent.head)
 		tcp_output_fin_again(t, c);
 	else if (!tcp_output_probe(t, c))
 		return;			/* no memory: soon again */
-	c->rtx.probes++;
+	c->rtx.probes += c->rtx.probes < UINT8_MAX;
 	c->flags |= TCPF_PROBING;
 	t->n.zero_window_probes++;
 	c->rtx.backoff += c->rtx.backoff < 20;

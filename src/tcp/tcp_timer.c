@@ -15,6 +15,7 @@ void tcp_timer_init(struct tcp_conn *c)
 void tcp_timer_stop(struct tcp *t, struct tcp_conn *c)
 {
 	wheel_cancel(&t->core->wheel, &c->timer.node);
+	tcp_keep_stop(c);
 	c->timer.rtx_at = c->timer.ack_at = c->timer.life_at = NSEC_NEVER;
 }
 
@@ -43,6 +44,11 @@ void tcp_timer_life(struct tcp *t, struct tcp_conn *c, nsec at)
 	arm(t, c, at);
 }
 
+void tcp_timer_keep(struct tcp *t, struct tcp_conn *c)
+{
+	arm(t, c, tcp_timer_keep_at(c));
+}
+
 static void conn_timer(struct tcp *t, struct tcp_conn *c)
 {
 	nsec now = t->core->now;
@@ -62,7 +68,10 @@ static void conn_timer(struct tcp *t, struct tcp_conn *c)
 		if (!(c->flags & TCPF_USED) || c->state == TCP_CLOSED)
 			return;
 	}
-	arm(t, c, MIN(MIN(c->timer.rtx_at, c->timer.ack_at), c->timer.life_at));
+	if (unlikely(tcp_timer_keep_at(c) <= now) && !tcp_keep_expired(t, c))
+		return;
+	arm(t, c, MIN(MIN(MIN(c->timer.rtx_at, c->timer.ack_at), c->timer.life_at),
+		      tcp_timer_keep_at(c)));
 }
 
 void tcp_timer(struct tcp *t, struct wheel_node *n)

@@ -281,6 +281,7 @@ static const struct fact counts[] = {
 	COUNT(tail_loss_probes),   COUNT(undone),	    COUNT(frto_spurious),
 	COUNT(dsacks),		   COUNT(losses_full),
 	COUNT(zero_window_probes), COUNT(challenge_acks),   COUNT(out_no_memory),
+	COUNT(keepalives),
 	COUNT(listen_overflows),   COUNT(cookies_sent),     COUNT(cookies_taken),
 	COUNT(cookies_failed),	   COUNT(sides_full),
 	COUNT(timewait_full),
