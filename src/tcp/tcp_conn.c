@@ -196,7 +196,7 @@ void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
 
 	c->iss = iss;
 	c->ts_offset = tcp_ts_offset(t, &ends);
-	c->rcv.quick = t->config.quick_acks;
+	tcp_rcv_quick(c, t->config.quick_acks);
 	tcp_snd_init(c, iss, tcp_conn_get(t, c, TCP_OPT_SNDBUF));
 	tcp_rtx_init(t, c);
 	tcp_snd_set_mss(t, c, TCP_MSS_DEFAULT);

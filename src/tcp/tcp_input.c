@@ -22,6 +22,11 @@ void tcp_rcv_buffers(struct tcp_conn *c, uint32_t buf, uint8_t wscale)
 	c->rcv.wscale = wscale;
 }
 
+void tcp_rcv_quick(struct tcp_conn *c, uint8_t segments)
+{
+	c->rcv.quick = segments;
+}
+
 /* What a SYN of ours advertises: never scaled, RFC 7323 §2.2. */
 uint16_t tcp_rcv_syn_window(const struct tcp *t, const struct tcp_conn *c)
 {

@@ -449,6 +449,7 @@ void tcp_tune_sent(struct tcp *t, struct tcp_conn *c);
 /* tcp_input.c */
 void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
 uint16_t tcp_rcv_syn_window(const struct tcp *t, const struct tcp_conn *c);
+void tcp_rcv_quick(struct tcp_conn *c, uint8_t segments);
 void tcp_rcv_buffers(struct tcp_conn *c, uint32_t buf, uint8_t wscale);
 /* an ACK with this edge was built */
 void tcp_rcv_advertised(struct tcp_conn *c, uint32_t edge);

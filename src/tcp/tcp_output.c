@@ -471,7 +471,7 @@ static bool send_plan(struct tcp *t, struct tcp_conn *c, struct plan plan)
 		if (plan.push || c->snd.nxt + plan.len == c->snd.end)
 			flags |= WIRE_TCP_PSH;
 		if (unlikely(c->rcv.quick) && c->acks_owed)
-			c->rcv.quick = 0;	/* question and answer: ACKs go with the data */
+			tcp_rcv_quick(c, 0);	/* question and answer: ACKs go with the data */
 		left = emit_run(t, c, c->snd.unsent.head, plan.len, flags);
 		if (!left)
 			return false;
