@@ -18,6 +18,7 @@ struct leat_command {
 	int (*run)(int argc, char **argv);	/* argv[0] is the subcommand's name */
 };
 
+extern const struct leat_command leat_bench;
 extern const struct leat_command leat_bulk;
 extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
