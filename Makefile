@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sim fuzz bench interop soak img qemu docs install clean
+.PHONY: help setup build serve test check sim fuzz bench soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -24,14 +24,14 @@ fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=nam
 	@tools/fuzz.sh
 bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ...']
 	@tools/bench.sh $(ARGS)
-interop: ## every kind of link against the kernel, minutes [WORDS='tap ...']
-	@tools/interop.sh
 soak: ## (comes later) hours of load with faults
 	@tools/later.sh soak
-img: ## (comes later) a bootable image of leat without an operating system
-	@tools/later.sh img
-qemu: ## (comes later) boot that image
-	@tools/later.sh qemu
+img: ## the boot image: build/leat.elf and a disc [SITE=folder CMDLINE='ip=...']
+	@tools/img.sh
+qemu: ## boot it and serve on port 8080 [NIC=virtio|e1000|rtl8139 MACHINE=microvm|pc|q35]
+	@tools/qemu.sh
+boot: ## test the boot image on every machine with every card [CASES='word ...']
+	@tools/boot.sh $(CASES)
 docs: ## check the documents, render them to build/docs
 	@tools/docs.sh
 install: build ## install the program, the libraries and the headers [DESTDIR=]

@@ -57,6 +57,11 @@ static inline uint64_t csum_partial(const void *data, size_t n, uint64_t sum)
 /* Copies and sums in one pass. */
 uint64_t csum_copy(void *restrict to, const void *restrict from, size_t n, uint64_t sum);
 
+/* The same for whole blocks of CSUM_BLOCK: `n` is a multiple.  csum_blocks.c, chosen by machine. */
+#define CSUM_BLOCK 64u
+uint64_t csum_blocks(const uint8_t *b, size_t n, uint64_t sum);
+uint64_t csum_copy_blocks(uint8_t *restrict to, const uint8_t *restrict b, size_t n, uint64_t sum);
+
 /* Adds bytes [off, off + n) of a chain. */
 uint64_t csum_pkt(const struct pkt *p, uint32_t off, uint32_t n, uint64_t sum);
 

@@ -1,0 +1,47 @@
+/* Memory of the machine, in pieces of pages; what the loader left, handed out by port/pages. */
+#include "port/metal/metal.h"
+
+#include "base/mem.h"
+#include "port/hw.h"
+#include "port/pages/pages.h"
+#include "port/port.h"
+
+static struct pages map_pages;
+
+void metal_map_init(void)
+{
+	pages_init(&map_pages);
+	for (unsigned i = 0; i < metal_boot.memory_n; i++)
+		pages_add(&map_pages, (void *)(uintptr_t)metal_boot.memory[i].start,
+			  metal_boot.memory[i].end - metal_boot.memory[i].start);
+}
+
+uint64_t metal_map_left(void)
+{
+	return pages_left(&map_pages);
+}
+
+void *port_map(size_t bytes, bool huge)
+{
+	void *mem = pages_get(&map_pages, bytes);
+
+	(void)huge;
+	if (mem)
+		mem_zero(mem, bytes);
+	return mem;
+}
+
+void port_unmap(void *mem, size_t bytes)
+{
+	pages_put(&map_pages, mem, bytes);
+}
+
+void *port_hw_memory(size_t bytes)
+{
+	return port_map(bytes, false);
+}
+
+uint64_t port_hw_address(const void *at)
+{
+	return (uintptr_t)at;
+}
