@@ -16,7 +16,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Which object a wheel_node is part of; net/ sends an expired node home by it. */
 enum core_timer {
-	TIMER_NEIGH, TIMER_FRAG, TIMER_TCP_CONN, TIMER_TCP_MISC, TIMER_SOCK, TIMER_RING, TIMER_N
+	TIMER_NEIGH, TIMER_FRAG, TIMER_GROUP, TIMER_TCP_CONN, TIMER_TCP_MISC, TIMER_SOCK,
+	TIMER_RING, TIMER_N
 };
 
 struct core {

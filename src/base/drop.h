@@ -54,6 +54,9 @@
 	X(ICMP_BCAST, "ICMP echo to a broadcast or multicast address") \
 	X(ICMP_RATE, "ICMP error suppressed by rate limit") \
 	X(ICMP_ABOUT, "ICMP error about nothing we sent") \
+	X(IGMP_SHORT, "IGMP message too short") \
+	X(IGMP_CSUM, "IGMP checksum wrong") \
+	X(IGMP_TYPE, "IGMP message that is no query") \
 	/* udp */ \
 	X(UDP_SHORT, "UDP datagram shorter than its header") \
 	X(UDP_LEN, "UDP length field wrong") \

@@ -261,6 +261,16 @@ static inline struct pkt *pktq_pop(struct pktq *q)
 	return p;
 }
 
+/* Back in front. */
+static inline void pktq_unpop(struct pktq *q, struct pkt *p TAKES)
+{
+	p->next = q->head;
+	if (!q->head)
+		q->tail = p;
+	q->head = p;
+	q->n++;
+}
+
 void pktq_free(struct pktq *q);
 
 #endif

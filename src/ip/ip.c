@@ -26,6 +26,7 @@ static void link_changed(void *self)
 void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 {
 	struct ip_proto icmp = {.proto = WIRE_PROTO_ICMP, .input = ip_icmp_input, .self = ip};
+	struct ip_proto igmp = {.proto = WIRE_PROTO_IGMP, .input = ip_igmp_input, .self = ip};
 
 	mem_zero(ip, sizeof(*ip));
 	ip->core = core;
@@ -42,6 +43,7 @@ void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 	link->unreachable_ctx = ip;
 	link_add_upper(link, WIRE_ETH_IPV4, ip_input, ip);
 	ip_add_proto(ip, &icmp);
+	ip_add_proto(ip, &igmp);
 }
 
 void ip_fini(struct ip *ip)

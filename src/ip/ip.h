@@ -68,6 +68,8 @@ struct ip_error {
 	bool hard;
 	/* fragmentation needed: next hop's MTU (plateau applied when 0), else 0 */
 	uint16_t mtu;
+	struct addr from;	/* who says so; unspecified: we do */
+	uint8_t type, code;	/* of the message, ICMP's numbers */
 	uint16_t l4_len;
 	const uint8_t *l4;	/* the first bytes of our transport header, at least 8 */
 };
@@ -82,6 +84,16 @@ struct ip_proto {
 
 #define IP_PROTOS_MAX 8
 #define IP_BATCH 64
+
+#define IP_GROUPS_MAX 32u
+
+struct ip_group {		/* that we are in on a device */
+	uint32_t group;
+	uint32_t refs;		/* 0: free */
+	struct wheel_node timer;	/* kind TIMER_GROUP: a query waits for an answer */
+	uint8_t if_index;
+	bool v2;		/* its router speaks IGMPv2 */
+};
 
 struct ip_frag;			/* private to ip_frag.c */
 
@@ -104,6 +116,8 @@ struct ip {
 	uint32_t batched;	/* bit of each row for which something waits */
 	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
 	struct ip_frag *frag;
+	struct ip_group groups[IP_GROUPS_MAX];
+	unsigned groups_n;
 	uint32_t *ids;		/* counters behind the identification field, see ip_output.c */
 	/* rate limit of errors, RFC 1812 §4.3.2.8: when the bucket is full again */
 	nsec icmp_next;
@@ -142,6 +156,7 @@ static inline bool ip_path_fresh(const struct ip *ip, const struct ip_path *path
 struct ip_send {
 	uint8_t proto, ttl, tos;	/* ttl 0: IP_TTL_DEFAULT */
 	bool dont_fragment;
+	bool no_loop;		/* what goes to a group does not come back to us */
 };
 
 /* Prepends the IPv4 header and sends; fragments when larger than the path's MTU unless told not
@@ -163,6 +178,17 @@ void ip_icmp_error(struct ip *ip, const struct pkt *p, uint8_t type, uint8_t cod
 
 /* A node of kind TIMER_FRAG fired. */
 void ip_frag_timer(struct ip *ip, struct wheel_node *n);
+
+/* Groups, RFC 3376: joined and left on a device, as often as asked.  0, -E_INVAL (no group),
+ * -E_NODEV, -E_NOBUFS. */
+int ip_join(struct ip *ip, const struct addr *group, uint8_t if_index);
+void ip_leave(struct ip *ip, const struct addr *group, uint8_t if_index);
+/* The device by which a group is reached, or -1. */
+int ip_group_device(const struct ip *ip, const struct addr *group);
+/* The first address of ours on a device; false: none. */
+bool ip_addr_on(const struct ip *ip, uint8_t if_index, struct addr *out);
+/* A node of kind TIMER_GROUP fired. */
+void ip_group_timer(struct ip *ip, struct wheel_node *n);
 
 void ip_check(const struct ip *ip);
 

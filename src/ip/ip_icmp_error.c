@@ -79,7 +79,9 @@ static bool could_be_ours(const struct ip *ip, const struct pkt *p, const struct
 
 enum drop ip_icmp_error_input(struct ip *ip, const struct pkt *p, const struct wire_icmp *icmp)
 {
-	struct ip_error e = {.err = E_HOSTUNREACH};	/* time exceeded: RFC 1122 §3.2.2.4 */
+	/* time exceeded: RFC 1122 §3.2.2.4 */
+	struct ip_error e = {.err = E_HOSTUNREACH, .from = p->rx.src, .type = icmp->type,
+			     .code = icmp->code};
 	const uint8_t *quote = p->data + WIRE_ICMP_LEN;
 	uint32_t n = p->len - WIRE_ICMP_LEN;
 	struct wire_ipv4 h;
@@ -105,7 +107,7 @@ enum drop ip_icmp_error_input(struct ip *ip, const struct pkt *p, const struct w
 /* The same news from our own link layer, about a packet that never left. */
 void ip_unreachable(void *self, struct pkt *p)
 {
-	struct ip_error e = {.err = E_HOSTUNREACH};
+	struct ip_error e = {.err = E_HOSTUNREACH, .type = WIRE_ICMP_UNREACH, .code = 1};
 	uint8_t b[WIRE_IPV4_LEN + WIRE_IPV4_LEN_MAX];
 	uint32_t n = pkt_read(p, 0, b, sizeof(b));
 	struct wire_ipv4 h;

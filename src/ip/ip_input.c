@@ -46,8 +46,8 @@ static enum drop judge_group(const struct ip *ip, struct pkt *p, uint32_t dst)
 	if (dst >= IPV4(240, 0, 0, 0) && dst != UINT32_MAX)
 		return DROP_IP_DST;
 	i = ip_bcast_of(ip, dst);
-	/* RFC 1122 §3.3.7: of groups, all-hosts is joined and no other. */
-	if (dst != UINT32_MAX && dst != IPV4(224, 0, 0, 1) &&
+	/* RFC 1122 §3.3.7: of groups, all-hosts is joined by itself. */
+	if (dst != UINT32_MAX && dst != IPV4(224, 0, 0, 1) && !ip_group_in(ip, dst, p->if_index) &&
 	    (i < 0 || ip->addrs[i].if_index != p->if_index))
 		return DROP_IP_NOT_OURS;
 	p->flags |= PKT_LINK_BCAST;

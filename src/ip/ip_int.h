@@ -66,6 +66,11 @@ void ip_frag_check(const struct ip *ip);
 OWNER(pkt_put) struct pkt *ip_frag_input(struct ip *ip, struct pkt *p TAKES, uint16_t id,
 					 uint16_t frag);
 
+/* ---- ip_group.c */
+
+void ip_igmp_input(void *ip, struct pkt **p TAKES, unsigned n);
+bool ip_group_in(const struct ip *ip, uint32_t group, uint8_t if_index);
+
 /* ---- ip_icmp.c, ip_icmp_error.c */
 
 void ip_icmp_input(void *ip, struct pkt **p TAKES, unsigned n);

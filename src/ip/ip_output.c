@@ -117,6 +117,19 @@ static int refresh(struct ip *ip, struct ip_path *path, const struct addr *src,
 	return addr_is_any(src) ? -E_ADDRNOTAVAIL : ip_path_find(ip, path, &from, dst);
 }
 
+/* What goes to a group that we are in comes to us as well. */
+static void group_loop(struct ip *ip, const struct pkt *p)
+{
+	struct pkt *copy = pkt_copy(ip->core->pool, p);
+
+	if (!copy) {
+		core_count_drop(ip->core, DROP_POOL_EMPTY, p);
+		return;
+	}
+	copy->flags = PKT_LINK_BCAST;
+	(void)loop_back(ip, copy);
+}
+
 static NOINLINE int output_slow(struct ip *ip, struct ip_path *path, const struct addr *src,
 				const struct addr *dst, const struct ip_send *how,
 				struct pkt *p TAKES)
@@ -135,6 +148,9 @@ static NOINLINE int output_slow(struct ip *ip, struct ip_path *path, const struc
 		return -E_MSGSIZE;
 	}
 	header_write(ip, pkt_push(p, WIRE_IPV4_LEN), src, dst, how, total);
+	if (path->kind & IP_PATH_MCAST && !how->no_loop &&
+	    ip_group_in(ip, addr_to_v4(dst), path->if_index))
+		group_loop(ip, p);
 	return ip_send_on(ip, path, dst, p);
 }
 

@@ -136,6 +136,23 @@ static void path_set_dev(const struct ip *ip, struct ip_path *path, uint8_t if_i
 	path->generation = ip->generation;
 }
 
+int ip_group_device(const struct ip *ip, const struct addr *group)
+{
+	int i = group_interface(ip, &(struct addr){0}, addr_to_v4(group));
+
+	return i == IP_IF_LOOP ? -1 : i;
+}
+
+bool ip_addr_on(const struct ip *ip, uint8_t if_index, struct addr *out)
+{
+	for (unsigned i = 0; i < ip->addrs_n; i++)
+		if (ip->addrs[i].if_index == if_index) {
+			*out = ip->addrs[i].addr;
+			return true;
+		}
+	return false;
+}
+
 static int path_group(struct ip *ip, struct ip_path *path, struct addr *src, uint32_t dst)
 {
 	int i = group_interface(ip, src, dst), err;

@@ -132,6 +132,9 @@ static void fire(struct net *net, struct wheel_node *n)
 	case TIMER_FRAG:
 		ip_frag_timer(&net->ip, n);
 		break;
+	case TIMER_GROUP:
+		ip_group_timer(&net->ip, n);
+		break;
 	case TIMER_TCP_CONN:
 	case TIMER_TCP_MISC:
 		tcp_timer(&net->tcp, n);

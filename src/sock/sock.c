@@ -69,6 +69,7 @@ void sock_init(struct socks *s, const struct sock_config *config, struct net *ne
 	mem_zero(s, sizeof(*s));
 	s->config = *config;
 	s->net = net;
+	s->wall = config->wall;
 	s->ops = (struct sock_op *)(base + at.ops);
 	s->all = (struct sock *)(base + at.socks);
 	s->colds = (struct sock_cold *)(base + at.colds);
@@ -116,6 +117,7 @@ struct sock *sock_new(struct socks *s, enum sock_kind kind)
 	k->conn = NULL;
 	k->rx = k->tx = k->polls = 0;
 	k->flags = 0;
+	k->opts = 0;
 	k->kind = (uint8_t)kind;
 	k->fd = (int32_t)((uint32_t)k->gen << s->fd_bits | sock_index(s, k));
 	return k;

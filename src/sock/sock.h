@@ -21,6 +21,7 @@
 
 #include "base/list.h"
 #include "net/net.h"
+#include "tcp/tcp_opt.h"
 
 struct sock_config {
 	uint32_t sockets;	/* descriptors at once; SOCK_MAX */
@@ -28,6 +29,7 @@ struct sock_config {
 	uint32_t colds;		/* how many may be bound or have rare options; 0: 4096 at most */
 	uint32_t ops;		/* operations parked at once, time-outs and lent memory included */
 	uint32_t completions;	/* entries of the ring: a power of two, from SOCK_CQ_MIN */
+	nsec wall;		/* Unix time when the platform's clock said 0, for SO_TIMESTAMP */
 };
 
 #define SOCK_MAX ((1u << 22) - 1)
@@ -65,7 +67,8 @@ struct sock {
 		};
 		uint16_t kind_flags;	/* both, flags in the upper half */
 	};
-	uint16_t pad;		/* room for whose ring it answers to, once there is more than one */
+	uint8_t opts;		/* enum sock_opt_bits */
+	uint8_t pad;
 	uint32_t gen : 8;	/* the slot's lives, modulo SOCK_GENS */
 	uint32_t cold : 24;	/* its struct sock_cold, 0: none */
 };
@@ -76,7 +79,6 @@ struct sock_cold {
 	struct list bound;	/* in s->binds, by lport; unlinked: not bound */
 	struct addr local;
 	uint16_t lport;
-	uint16_t flags;		/* enum sock_cold_flags */
 	uint32_t sock;
 	uint32_t priority, mark, busy_poll_us;	/* kept, so that they can be asked for */
 	int32_t incoming_cpu;
@@ -85,16 +87,18 @@ struct sock_cold {
 	int32_t linger_s;	/* negative: off */
 	nsec rcvtimeo, sndtimeo;	/* 0: for ever; whoever blocks looks at them */
 	uint32_t next;		/* of the free ones */
+	struct tcp_opts tcp;	/* SOCK_STREAM: of the connection to come */
+	const struct cc_ops *cc;	/* NULL: the stack's */
 };
 
-enum sock_cold_flags {
-	SOCK_COLD_REUSEADDR = 1 << 0,
-	SOCK_COLD_REUSEPORT = 1 << 1,
-	SOCK_COLD_ZEROCOPY = 1 << 2,	/* SO_ZEROCOPY: for whoever makes send(2) of SEND_ZC */
-	SOCK_COLD_TIMESTAMP = 1 << 3,
-	SOCK_COLD_TIMESTAMPNS = 1 << 4,
-	SOCK_COLD_BROADCAST = 1 << 5,	/* of streams, which never do */
-	SOCK_COLD_KEEPALIVE = 1 << 6,	/* of datagrams, likewise */
+enum sock_opt_bits {		/* what a connection gets from its listener */
+	SOCKO_REUSEADDR = 1 << 0,
+	SOCKO_REUSEPORT = 1 << 1,
+	SOCKO_ZEROCOPY = 1 << 2,	/* SO_ZEROCOPY: for whoever makes send(2) of SEND_ZC */
+	SOCKO_TIMESTAMP = 1 << 3,
+	SOCKO_TIMESTAMPNS = 1 << 4,
+	SOCKO_BROADCAST = 1 << 5,	/* of streams, which never do */
+	SOCKO_KEEPALIVE = 1 << 6,	/* of datagrams, likewise */
 };
 
 #define SOCK_BINDS_HASH 256u
@@ -187,6 +191,7 @@ struct socks {
 	struct sock_cold *colds;	/* [0] is never used */
 	uint32_t colds_max;
 	uint32_t cold_free, cold_fresh;	/* given back, and first one never used */
+	nsec wall;
 	bool calling;		/* leat_call(): nothing may wait */
 	struct list binds[SOCK_BINDS_HASH];	/* struct sock_cold by port */
 	struct sock_config config;

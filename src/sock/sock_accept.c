@@ -21,6 +21,7 @@ static int take(struct socks *s, struct sock *listener, bool *full)
 	c = tcp_accept(&s->net->tcp, listener->listener, k);
 	assert(c != NULL);
 	k->conn = c;
+	sock_inherit(s, listener, k);
 	return k->fd;
 }
 

@@ -47,6 +47,38 @@ void sock_cold_put(struct socks *s, struct sock *k)
 	k->cold = 0;
 }
 
+/* Is there anything that a connection takes over? */
+static bool special(const struct sock_cold *c)
+{
+	return c->priority | c->mark | c->busy_poll_us | c->rcvlowat || c->linger_s >= 0 ||
+	       c->rcvtimeo || c->sndtimeo || c->incoming_cpu >= 0;
+}
+
+void sock_inherit(struct socks *s, const struct sock *listener, struct sock *k)
+{
+	const struct sock_cold *from = sock_cold_of(s, listener);
+	struct sock_cold *to;
+
+	k->opts = listener->opts;
+	if (!from)
+		return;
+	if (from->cc)
+		(void)tcp_set_cc(&s->net->tcp, k->conn, from->cc->name, SOCK_CC_NAME);
+	if (!special(from))
+		return;
+	to = sock_cold_get(s, k);
+	if (!to)
+		return;
+	to->priority = from->priority;
+	to->mark = from->mark;
+	to->busy_poll_us = from->busy_poll_us;
+	to->rcvlowat = from->rcvlowat;
+	to->linger_s = from->linger_s;
+	to->rcvtimeo = from->rcvtimeo;
+	to->sndtimeo = from->sndtimeo;
+	to->incoming_cpu = from->incoming_cpu;
+}
+
 void sock_cold_check(const struct socks *s, const struct sock *k)
 {
 	const struct sock_cold *cold = sock_cold_of(s, k);
@@ -67,12 +99,12 @@ static struct list *bucket(struct socks *s, uint16_t port)
 
 static bool share(const struct socks *s, const struct sock_cold *a, const struct sock_cold *b)
 {
-	uint16_t both = a->flags & b->flags;
+	const struct sock *ka = &s->all[a->sock], *kb = &s->all[b->sock];
+	uint8_t both = ka->opts & kb->opts;
 
-	if (both & SOCK_COLD_REUSEPORT)
+	if (both & SOCKO_REUSEPORT)
 		return true;
-	return both & SOCK_COLD_REUSEADDR && s->all[a->sock].kind != SOCK_LISTENER &&
-	       s->all[b->sock].kind != SOCK_LISTENER;
+	return both & SOCKO_REUSEADDR && ka->kind != SOCK_LISTENER && kb->kind != SOCK_LISTENER;
 }
 
 static bool in_use(struct socks *s, const struct sock_cold *self, const struct addr *ip,
@@ -86,7 +118,8 @@ static bool in_use(struct socks *s, const struct sock_cold *self, const struct a
 		if (addr_is_any(ip) || addr_is_any(&o->local) || addr_eq(&o->local, ip))
 			return true;
 	}
-	return !(self->flags & SOCK_COLD_REUSEADDR) && tcp_port_busy(&s->net->tcp, ip, port);
+	return !(s->all[self->sock].opts & SOCKO_REUSEADDR) &&
+	       tcp_port_busy(&s->net->tcp, ip, port);
 }
 
 static uint16_t choose_port(struct socks *s, const struct sock_cold *cold, const struct addr *ip)
@@ -177,9 +210,11 @@ int sock_listen(struct socks *s, const struct leat_sqe *sqe)
 		if (err)
 			return err;
 	}
-	l = tcp_listen(&s->net->tcp, &cold->local, cold->lport, sqe->len, k, &err);
+	l = (k->opts & SOCKO_REUSEPORT ? tcp_listen_shared : tcp_listen)(
+		&s->net->tcp, &cold->local, cold->lport, sqe->len, k, &err);
 	if (!l)
 		return err;
+	tcp_listener_set_all(l, &cold->tcp);
 	k->listener = l;
 	k->kind = SOCK_LISTENER;
 	k->flags = 0;

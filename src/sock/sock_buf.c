@@ -35,7 +35,7 @@ bool sock_buf_hand(struct socks *s, struct pkt *p TAKES, uint64_t cookie, uint64
 	return true;
 }
 
-static struct pkt *held(const struct socks *s, uint32_t number)
+struct pkt *sock_buf_held(const struct socks *s, uint32_t number)
 {
 	const struct pool *pool = &s->net->pool;
 	struct pkt *p = &pool->pkts[number];
@@ -47,7 +47,7 @@ static struct pkt *held(const struct socks *s, uint32_t number)
 
 void sock_buf_put(struct socks *s, uint32_t number)
 {
-	struct pkt *p = held(s, number);
+	struct pkt *p = sock_buf_held(s, number);
 	struct tcp_conn *c;
 
 	if (unlikely(!p)) {
@@ -61,16 +61,9 @@ void sock_buf_put(struct socks *s, uint32_t number)
 	pkt_put(p);
 }
 
-/* No option asks for any yet. */
-size_t sock_buf_control(const struct socks *s, uint32_t number, int32_t fd, void *control,
-			size_t size)
-{
-	return 0;
-}
-
 void sock_buf_from(const struct socks *s, uint32_t number, struct leat_addr *from)
 {
-	const struct pkt *p = held(s, number);
+	const struct pkt *p = sock_buf_held(s, number);
 
 	*from = (struct leat_addr){0};
 	if (p && p->cb[6] == SOCK_COOKIE_NONE)

@@ -4,6 +4,8 @@
  * handed over as several buffers, all but the last marked LEAT_CQE_F_PART. */
 #include "sock/sock_int.h"
 
+#define SEGMENTS_MAX 64u	/* datagrams of one send */
+
 /* ---- receiving */
 
 static int nothing_queued(struct sock *k)
@@ -15,39 +17,98 @@ static int nothing_queued(struct sock *k)
 	return k->flags & SOCKF_RD_SHUT ? 0 : SOCK_PARKED;
 }
 
-/* From whom, and whether it was cut. */
-static void fill_header(const struct sock_want *w, const struct pkt *p)
+static void fill_name(struct leat_msghdr *m, const struct addr *ip, uint16_t port)
+{
+	if (!m->name || m->namelen < sizeof(*m->name))
+		return;
+	sock_addr_out(m->name, ip, port);
+	m->namelen = sizeof(*m->name);
+}
+
+/* From whom, ancillary data, and whether it was cut. */
+static void fill_header(struct socks *s, struct sock *k, const struct sock_want *w,
+			const struct pkt *p, uint32_t segment)
 {
 	struct leat_msghdr *m = (struct leat_msghdr *)w->at;
 
 	if (!(w->flags & SOCK_OP_MSG))
 		return;
-	if (m->name && m->namelen >= sizeof(*m->name)) {
-		sock_addr_out(m->name, &p->rx.src, p->rx.sport);
-		m->namelen = sizeof(*m->name);
-	}
-	m->controllen = 0;
+	fill_name(m, &p->rx.src, p->rx.sport);
 	m->flags = p->total > w->len ? (int32_t)LEAT_MSG_TRUNC : 0;
+	sock_cmsg_fill(s, k, p, segment, m);
+}
+
+/* Behind what is there already. */
+static void copy_out(struct sock_want *w, const struct pkt *p)
+{
+	uint32_t n, at = 0;
+
+	while (w->done < w->len && at < p->total) {
+		uint8_t *to = sock_want_piece(w, w->done, &n);
+
+		n = pkt_read(p, at, to, n);
+		at += n;
+		w->done += n;
+	}
+}
+
+/* UDP_GRO: datagrams of the same flow and length, of which the last may be shorter. */
+static void gather(struct socks *s, struct sock *k, struct sock_want *w, const struct pkt *first)
+{
+	uint32_t size = first->total, last = size;
+	struct pkt *p;
+
+	while ((p = first->next) && last == size && p->total <= size && p->total &&
+	       w->len - w->done >= p->total && p->rx.sport == first->rx.sport &&
+	       addr_eq(&p->rx.src, &first->rx.src)) {
+		last = p->total;
+		copy_out(w, p);
+		udp_drop_second(&s->net->udp, k->udp);
+	}
 }
 
 /* The next datagram, of which what does not fit is lost. */
 static int recv_copy(struct socks *s, struct sock *k, struct sock_want *w)
 {
 	struct pkt *p = k->udp->rx.head;
-	uint32_t full, n, at = 0;
+	uint32_t full, gro = 0;
 
 	if (!p)
 		return nothing_queued(k);
 	full = p->total;
-	while (at < MIN(w->len, full)) {
-		uint8_t *to = sock_want_piece(w, at, &n);
-
-		at += pkt_read(p, at, to, n);
+	w->done = 0;
+	copy_out(w, p);
+	if (k->udp->flags & UDPF_GRO) {
+		gro = full;
+		if (!(w->flags & SOCK_OP_PEEK) && w->done == full)
+			gather(s, k, w, p);
 	}
-	fill_header(w, p);
+	fill_header(s, k, w, p, gro);
 	if (!(w->flags & SOCK_OP_PEEK))
 		pkt_put(udp_recv(&s->net->udp, k->udp));
-	return (int)(w->flags & SOCK_OP_TRUNC ? full : at);
+	return (int)(w->flags & SOCK_OP_TRUNC ? MAX(full, w->done) : w->done);
+}
+
+/* The oldest queued error: what was sent, where to, and who says what about it. */
+static int recv_told(struct sock *k, struct sock_want *w)
+{
+	struct leat_msghdr *m = (struct leat_msghdr *)w->at;
+	struct udp_told told;
+	struct addr to;
+	struct pkt *p = udp_take_told(k->udp, &told, &to);
+
+	if (!p)
+		return -E_AGAIN;
+	copy_out(w, p);
+	if (w->flags & SOCK_OP_MSG) {
+		fill_name(m, &to, told.port);
+		m->flags = (int32_t)LEAT_MSG_ERRQUEUE;
+		if (p->total > w->len)
+			m->flags |= (int32_t)LEAT_MSG_TRUNC;
+		sock_cmsg_told(&told, m);
+	}
+	pkt_put(p);
+	return (int)w->done;
 }
 
 /* A whole datagram or nothing: a part of one could not wait in the socket's queue. */
@@ -111,7 +172,7 @@ int sock_dgram_recv(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 	if (res)
 		return res;
 	if (sqe->op_flags & LEAT_MSG_ERRQUEUE)
-		return -E_AGAIN;
+		return recv_told(k, &w);
 	w.flags &= (uint8_t)~SOCK_OP_ALL;	/* a datagram is all of it */
 	if (!multi && !k->rx) {
 		res = recv_copy(s, k, &w);
@@ -158,38 +219,93 @@ static int send_pkt(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
 {
 	const struct leat_addr *a = target(sqe, w);
 	struct addr to;
+
+	if (!a)
+		return udp_send(&s->net->udp, k->udp, NULL, 0, p);
+	sock_addr_in(&to, a);
+	return udp_send(&s->net->udp, k->udp, &to, a->port, p);
+}
+
+/* The next `len` bytes of the user's as one datagram. */
+static int send_one(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+		    struct sock_want *w, uint32_t len)
+{
+	struct pkt *p = pkt_new(&s->net->pool);
+	uint32_t n;
+
+	if (!p)
+		return -E_NOBUFS;
+	while (len) {
+		const uint8_t *from = sock_want_piece(w, w->done, &n);
+
+		n = MIN(n, len);
+		if (pkt_write(p, from, n)) {
+			pkt_put(p);
+			return -E_NOBUFS;
+		}
+		w->done += n;
+		len -= n;
+	}
+	return send_pkt(s, k, sqe, w, p);
+}
+
+/* One datagram, or of a length (UDP_SEGMENT) as many as it takes. */
+static int send_cut(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+		    struct sock_want *w, uint32_t segment)
+{
 	int err;
 
-	if (a) {
-		sock_addr_in(&to, a);
-		err = udp_send(&s->net->udp, k->udp, &to, a->port, p);
-	} else {
-		err = udp_send(&s->net->udp, k->udp, NULL, 0, p);
-	}
+	if (segment && w->len > segment * (uint64_t)SEGMENTS_MAX)
+		return -E_INVAL;
+	do {
+		uint32_t left = w->len - w->done;
+
+		err = send_one(s, k, sqe, w, segment ? MIN(left, segment) : left);
+	} while (!err && w->done < w->len);
 	return err ? err : (int)w->len;
+}
+
+/* As its ancillary data say, which hold for this one only. */
+static int send_so(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
+		   struct sock_want *w)
+{
+	struct sock_how how = {.tos = -1};
+	struct udp_sock *u = k->udp;
+	uint8_t ttl = u->ttl, mcast_ttl = u->mcast_ttl, tos = u->tos, mcast_if = u->mcast_if;
+	struct addr local = u->local;
+	int err = sock_cmsg_take((const struct leat_msghdr *)w->at, &how);
+
+	if (!err && how.has_src && !ip_is_local(&s->net->ip, &how.src))
+		err = -E_INVAL;
+	if (err)
+		return err;
+	if (how.has_src)
+		u->local = how.src;
+	if (how.ttl)
+		u->ttl = u->mcast_ttl = how.ttl;
+	if (how.tos >= 0)
+		u->tos = (uint8_t)how.tos;
+	if (how.bound_if)
+		u->mcast_if = how.bound_if;
+	err = send_cut(s, k, sqe, w, how.segment ? how.segment : u->gso);
+	u->local = local;
+	u->ttl = ttl;
+	u->mcast_ttl = mcast_ttl;
+	u->tos = tos;
+	u->mcast_if = mcast_if;
+	return err;
 }
 
 int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 {
 	struct sock_want w;
 	int err = may_send(k, &w, sqe);
-	uint32_t n;
-	struct pkt *p;
 
 	if (err)
 		return err;
-	p = pkt_new(&s->net->pool);
-	if (!p)
-		return -E_NOBUFS;
-	for (; w.done < w.len; w.done += n) {
-		const uint8_t *from = sock_want_piece(&w, w.done, &n);
-
-		if (pkt_write(p, from, n)) {
-			pkt_put(p);
-			return -E_NOBUFS;
-		}
-	}
-	return send_pkt(s, k, sqe, &w, p);
+	if (w.flags & SOCK_OP_MSG && ((const struct leat_msghdr *)w.at)->controllen)
+		return send_so(s, k, sqe, &w);
+	return send_cut(s, k, sqe, &w, k->udp->gso);
 }
 
 /* The pieces of memory as one packet, or NULL. */
@@ -231,7 +347,8 @@ int sock_dgram_send_zc(struct socks *s, struct sock *k, const struct leat_sqe *s
 	sock_op_lends(op, sqe);
 	op->tx.done = 0;
 	p = lend_all(s, op, &w);
-	sock_op_finish(s, op, p ? send_pkt(s, k, sqe, &w, p) : -E_NOBUFS, 0);
+	err = p ? send_pkt(s, k, sqe, &w, p) : -E_NOBUFS;
+	sock_op_finish(s, op, err ? err : (int)w.len, 0);
 	return SOCK_PARKED;
 }
 

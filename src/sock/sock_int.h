@@ -8,6 +8,7 @@
 /* Marks a packet that the user of the door holds: pkt->cb[6] is the connection's cookie. */
 #define SOCK_BUF_HELD 0x6c65617420627566u	/* "leat buf" */
 #define SOCK_COOKIE_NONE UINT64_MAX	/* of datagrams; tcp knows no such connection */
+#define SOCK_CC_NAME 16u		/* Linux: TCP_CA_NAME_MAX */
 #define SOCK_LEND_MAX (1u << 28)	/* bytes of one lent packet */
 
 static inline uint32_t sock_index(const struct socks *s, const struct sock *k)
@@ -30,6 +31,8 @@ void sock_addr_out(struct leat_addr *a, const struct addr *ip, uint16_t port);
 /* sock_bind.c: BIND, LISTEN, and what few sockets have */
 struct sock_cold *sock_cold_get(struct socks *s, struct sock *k);	/* NULL: none left */
 void sock_cold_put(struct socks *s, struct sock *k);
+/* A connection takes over what its listener has. */
+void sock_inherit(struct socks *s, const struct sock *listener, struct sock *k);
 void sock_cold_check(const struct socks *s, const struct sock *k);
 
 /* NULL: everything is as a new socket has it. */
@@ -71,6 +74,20 @@ static inline struct sock_want sock_want_tx(const struct sock_op *op)
 				  .done = op->tx.done, .flags = op->flags};
 }
 
+/* sock_cmsg.c */
+/* How one datagram goes, where that differs from its socket. */
+struct sock_how {
+	struct addr src;
+	bool has_src;
+	uint8_t bound_if, ttl;	/* 0: as the socket */
+	int16_t tos;		/* negative: as the socket */
+	uint16_t segment;	/* 0: one datagram */
+};
+void sock_cmsg_fill(const struct socks *s, const struct sock *k, const struct pkt *p,
+		    uint32_t segment, struct leat_msghdr *m);
+void sock_cmsg_told(const struct udp_told *told, struct leat_msghdr *m);
+int sock_cmsg_take(const struct leat_msghdr *m, struct sock_how *how);
+
 /* sock_op.c */
 void sock_op_rename(struct socks *s, struct sock_op *op, uint64_t user_data);
 /* SEND_ZC, SENDMSG_ZC and SENDFILE are one thing while they wait. */
@@ -107,6 +124,9 @@ int sock_dgram_send(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
 int sock_dgram_send_zc(struct socks *s, struct sock *k, const struct leat_sqe *sqe);
 int sock_dgram_shutdown(struct socks *s, struct sock *k, uint32_t how);
 void sock_dgram_rx(struct socks *s, struct sock *k);
+
+/* sock_buf.c */
+struct pkt *sock_buf_held(const struct socks *s, uint32_t number);
 
 /* sock_poll.c */
 uint32_t sock_events(const struct socks *s, const struct sock *k);

@@ -8,6 +8,12 @@ static const struct sock_opts *opts_of(const struct sock *k, int level)
 {
 	if (level == SOL_SOCKET)
 		return &sock_opts_socket;
+	if (level == SOL_IP)
+		return &sock_opts_ip;
+	if (level == SOL_TCP && sock_is_stream(k))
+		return &sock_opts_tcp;
+	if (level == SOL_UDP && k->kind == SOCK_DGRAM)
+		return &sock_opts_udp;
 	return NULL;
 }
 

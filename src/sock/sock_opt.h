@@ -26,6 +26,13 @@ struct sock_opts {
 };
 
 extern const struct sock_opts sock_opts_socket;	/* sock_opt_socket.c */
+extern const struct sock_opts sock_opts_ip;	/* sock_opt_ip.c */
+extern const struct sock_opts sock_opts_udp;
+extern const struct sock_opts sock_opts_tcp;	/* sock_opt_tcp.c */
+
+/* tcp's own choices, whatever the stream is now. */
+int sock_tcp_set(struct socks *s, struct sock *k, enum tcp_opt opt, uint32_t value);
+uint32_t sock_tcp_get(const struct socks *s, const struct sock *k, enum tcp_opt opt);
 
 static inline bool sock_is_stream(const struct sock *k)
 {

@@ -7,32 +7,24 @@ enum {
 	SO_REUSEPORT = 15, SO_RCVLOWAT = 18, SO_SNDLOWAT = 19, SO_RCVTIMEO = 20, SO_SNDTIMEO = 21,
 	SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_TIMESTAMPNS = 35, SO_MARK = 36,
 	SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49,
-	SO_INCOMING_NAPI_ID = 56, SO_COOKIE = 57, SO_ZEROCOPY = 60,
+	SO_BINDTODEVICE = 25, SO_INCOMING_NAPI_ID = 56, SO_COOKIE = 57, SO_ZEROCOPY = 60,
 };
 
-#define RCVBUF_MIN 2304		/* Linux: SOCK_MIN_RCVBUF */
+#define RCVBUF_MIN 2304u	/* Linux: SOCK_MIN_RCVBUF */
+#define SNDBUF_MIN 4608u	/* and SOCK_MIN_SNDBUF */
 #define BUF_MAX (8 << 20)	/* of what is asked for; what is given is twice as much */
 
-/* ---- flags that are kept here */
+/* ---- options that are a bit */
 
-static int set_flag(struct socks *s, struct sock *k, unsigned flag, int value)
+static int set_bit(struct sock *k, unsigned bit, int value)
 {
-	struct sock_cold *cold;
-
-	if (!value && !k->cold)
-		return 0;
-	cold = sock_cold_get(s, k);
-	if (!cold)
-		return -E_NOBUFS;
-	cold->flags = (uint16_t)(value ? cold->flags | flag : cold->flags & ~flag);
+	k->opts = (uint8_t)(value ? k->opts | bit : k->opts & ~bit);
 	return 0;
 }
 
-static int get_flag(struct socks *s, struct sock *k, unsigned flag, int *value)
+static int get_bit(const struct sock *k, unsigned bit, int *value)
 {
-	const struct sock_cold *cold = sock_cold_of(s, k);
-
-	*value = cold && cold->flags & flag;
+	*value = !!(k->opts & bit);
 	return 0;
 }
 
@@ -40,72 +32,83 @@ static int set_reuseaddr(struct socks *s, struct sock *k, int value)
 {
 	if (k->kind == SOCK_DGRAM)
 		k->udp->reuse_addr = value;
-	return set_flag(s, k, SOCK_COLD_REUSEADDR, value);
+	return set_bit(k, SOCKO_REUSEADDR, value);
 }
 
 static int get_reuseaddr(struct socks *s, struct sock *k, int *value)
 {
-	return get_flag(s, k, SOCK_COLD_REUSEADDR, value);
+	return get_bit(k, SOCKO_REUSEADDR, value);
 }
 
 static int set_reuseport(struct socks *s, struct sock *k, int value)
 {
-	return set_flag(s, k, SOCK_COLD_REUSEPORT, value);
+	if (k->kind == SOCK_DGRAM)
+		k->udp->reuse_port = value;
+	return set_bit(k, SOCKO_REUSEPORT, value);
 }
 
 static int get_reuseport(struct socks *s, struct sock *k, int *value)
 {
-	return get_flag(s, k, SOCK_COLD_REUSEPORT, value);
+	return get_bit(k, SOCKO_REUSEPORT, value);
 }
 
 static int set_broadcast(struct socks *s, struct sock *k, int value)
 {
-	if (k->kind != SOCK_DGRAM)
-		return set_flag(s, k, SOCK_COLD_BROADCAST, value);
-	k->udp->broadcast = value;
-	return 0;
+	if (k->kind == SOCK_DGRAM)
+		k->udp->broadcast = value;
+	return set_bit(k, SOCKO_BROADCAST, value);
 }
 
 static int get_broadcast(struct socks *s, struct sock *k, int *value)
 {
-	if (k->kind != SOCK_DGRAM)
-		return get_flag(s, k, SOCK_COLD_BROADCAST, value);
-	*value = k->udp->broadcast;
+	return get_bit(k, SOCKO_BROADCAST, value);
+}
+
+static int set_keepalive(struct socks *s, struct sock *k, int value)
+{
+	if (sock_is_stream(k))
+		return sock_tcp_set(s, k, TCP_OPT_KEEPALIVE, !!value);
+	return set_bit(k, SOCKO_KEEPALIVE, value);
+}
+
+static int get_keepalive(struct socks *s, struct sock *k, int *value)
+{
+	if (!sock_is_stream(k))
+		return get_bit(k, SOCKO_KEEPALIVE, value);
+	*value = (int)sock_tcp_get(s, k, TCP_OPT_KEEPALIVE);
 	return 0;
 }
 
 static int set_zerocopy(struct socks *s, struct sock *k, int value)
 {
-	if (value < 0 || value > 1)
-		return -E_INVAL;
-	return set_flag(s, k, SOCK_COLD_ZEROCOPY, value);
+	return value < 0 || value > 1 ? -E_INVAL : set_bit(k, SOCKO_ZEROCOPY, value);
 }
 
 static int get_zerocopy(struct socks *s, struct sock *k, int *value)
 {
-	return get_flag(s, k, SOCK_COLD_ZEROCOPY, value);
+	return get_bit(k, SOCKO_ZEROCOPY, value);
 }
 
 static int set_timestamp(struct socks *s, struct sock *k, int value)
 {
-	(void)set_flag(s, k, SOCK_COLD_TIMESTAMPNS, 0);
-	return set_flag(s, k, SOCK_COLD_TIMESTAMP, value);
+	set_bit(k, SOCKO_TIMESTAMPNS, 0);
+	return set_bit(k, SOCKO_TIMESTAMP, value);
 }
 
 static int get_timestamp(struct socks *s, struct sock *k, int *value)
 {
-	return get_flag(s, k, SOCK_COLD_TIMESTAMP, value);
+	return get_bit(k, SOCKO_TIMESTAMP, value);
 }
 
 static int set_timestampns(struct socks *s, struct sock *k, int value)
 {
-	(void)set_flag(s, k, SOCK_COLD_TIMESTAMP, 0);
-	return set_flag(s, k, SOCK_COLD_TIMESTAMPNS, value);
+	set_bit(k, SOCKO_TIMESTAMP, 0);
+	return set_bit(k, SOCKO_TIMESTAMPNS, value);
 }
 
 static int get_timestampns(struct socks *s, struct sock *k, int *value)
 {
-	return get_flag(s, k, SOCK_COLD_TIMESTAMPNS, value);
+	return get_bit(k, SOCKO_TIMESTAMPNS, value);
 }
 
 /* Urgent data is ordinary data, RFC 6093 §6: always in line. */
@@ -224,27 +227,28 @@ static uint32_t doubled(int value)
 
 static int set_rcvbuf(struct socks *s, struct sock *k, int value)
 {
-	if (k->kind != SOCK_DGRAM)
-		return -E_OPNOTSUPP;
+	if (sock_is_stream(k))
+		return sock_tcp_set(s, k, TCP_OPT_RCVBUF, MAX(doubled(value), RCVBUF_MIN));
 	k->udp->rcvbuf = MAX(doubled(value), RCVBUF_MIN);
 	return 0;
 }
 
 static int get_rcvbuf(struct socks *s, struct sock *k, int *value)
 {
-	*value = (int)(k->kind == SOCK_DGRAM ? k->udp->rcvbuf : s->net->tcp.config.rcvbuf);
+	*value = (int)(sock_is_stream(k) ? sock_tcp_get(s, k, TCP_OPT_RCVBUF) : k->udp->rcvbuf);
 	return 0;
 }
 
 static int set_sndbuf(struct socks *s, struct sock *k, int value)
 {
-	struct sock_cold *cold = sock_cold_get(s, k);
+	struct sock_cold *cold;
 
-	if (k->kind != SOCK_DGRAM)
-		return -E_OPNOTSUPP;
+	if (sock_is_stream(k))
+		return sock_tcp_set(s, k, TCP_OPT_SNDBUF, MAX(doubled(value), SNDBUF_MIN));
+	cold = sock_cold_get(s, k);
 	if (!cold)
 		return -E_NOBUFS;
-	cold->sndbuf = MAX(doubled(value), RCVBUF_MIN * 2);
+	cold->sndbuf = MAX(doubled(value), SNDBUF_MIN);
 	return 0;
 }
 
@@ -252,7 +256,10 @@ static int get_sndbuf(struct socks *s, struct sock *k, int *value)
 {
 	const struct sock_cold *cold = sock_cold_of(s, k);
 
-	*value = (int)(cold && cold->sndbuf ? cold->sndbuf : s->net->tcp.config.sndbuf);
+	if (sock_is_stream(k))
+		*value = (int)sock_tcp_get(s, k, TCP_OPT_SNDBUF);
+	else
+		*value = (int)(cold && cold->sndbuf ? cold->sndbuf : UDP_RCVBUF_DEFAULT);
 	return 0;
 }
 
@@ -401,10 +408,57 @@ static int get_sndtimeo(struct socks *s, struct sock *k, void *value, uint32_t *
 	return timeval_out(cold ? cold->sndtimeo : 0, value, len);
 }
 
+/* A device by its name, or none. */
+static int set_device(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	const struct link *link = &s->net->link;
+	const char *name = value;
+	uint32_t n = 0;
+
+	if (sock_is_stream(k))
+		return -E_OPNOTSUPP;
+	while (n < MIN(len, 15u) && name[n])
+		n++;
+	if (n == 0) {
+		k->udp->bound_if = 0;
+		return 0;
+	}
+	for (unsigned i = 0; i < link->devs_n; i++) {
+		const char *its = link->devs[i].dev->name;
+
+		if (mem_eq(its, name, n) && its[n] == 0) {
+			k->udp->bound_if = (uint8_t)(i + 1);
+			return 0;
+		}
+	}
+	return -E_NODEV;
+}
+
+static int get_device(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	const char *name;
+	uint32_t n = 0;
+
+	if (sock_is_stream(k) || !k->udp->bound_if) {
+		*len = 0;
+		return 0;
+	}
+	name = s->net->link.devs[k->udp->bound_if - 1].dev->name;
+	if (*len < 16)
+		return -E_INVAL;
+	while (n < 15 && name[n])
+		n++;
+	mem_copy(value, name, n);
+	((char *)value)[n] = 0;
+	*len = n + 1;
+	return 0;
+}
+
 static const struct sock_opt opts[] = {
 	{SO_REUSEADDR, set_reuseaddr, get_reuseaddr},
 	{SO_REUSEPORT, set_reuseport, get_reuseport},
 	{SO_BROADCAST, set_broadcast, get_broadcast},
+	{SO_KEEPALIVE, set_keepalive, get_keepalive},
 	{SO_OOBINLINE, set_oobinline, get_oobinline},
 	{SO_ZEROCOPY, set_zerocopy, get_zerocopy},
 	{SO_TIMESTAMP, set_timestamp, get_timestamp},
@@ -423,6 +477,7 @@ static const struct sock_opt opts[] = {
 	{SO_PROTOCOL, .get = get_protocol},
 	{SO_ACCEPTCONN, .get = get_acceptconn},
 	{SO_INCOMING_NAPI_ID, .get = get_napi},
+	{SO_BINDTODEVICE, .set_raw = set_device, .get_raw = get_device},
 	{SO_COOKIE, .get_raw = get_cookie},
 	{SO_LINGER, .set_raw = set_linger, .get_raw = get_linger},
 	{SO_RCVTIMEO, .set_raw = set_rcvtimeo, .get_raw = get_rcvtimeo},

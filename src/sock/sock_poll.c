@@ -48,7 +48,7 @@ uint32_t sock_events(const struct socks *s, const struct sock *k)
 	case SOCK_DGRAM:
 		return (k->udp->rx.head || k->flags & SOCKF_RD_SHUT ? LEAT_POLLIN : 0) |
 		       (k->flags & SOCKF_RD_SHUT ? LEAT_POLLRDHUP : 0) |
-		       (k->udp->err ? LEAT_POLLERR : 0) | LEAT_POLLOUT;
+		       (k->udp->err || k->udp->errors.n ? LEAT_POLLERR : 0) | LEAT_POLLOUT;
 	case SOCK_STREAM:
 	case SOCK_FREE:
 		break;

@@ -22,7 +22,7 @@ static void set_cork(struct socks *s, struct sock *k, bool on)
 	if (on == !!(k->flags & SOCKF_CORKED))
 		return;
 	k->flags ^= SOCKF_CORKED;
-	tcp_cork(&s->net->tcp, k->conn, on);
+	tcp_cork(&s->net->tcp, k->conn, on);	/* MSG_MORE; TCP_CORK is the other one */
 }
 
 /* ---- SEND */
@@ -320,6 +320,13 @@ static int connect_start(struct socks *s, struct sock *k, const struct leat_sqe 
 	c = tcp_open(t, k);
 	if (!c)
 		return -E_NOBUFS;
+	err = cold ? tcp_conn_set_all(t, c, &cold->tcp) : 0;
+	if (!err && cold && cold->cc)
+		err = tcp_set_cc(t, c, cold->cc->name, SOCK_CC_NAME);
+	if (err) {
+		tcp_abort(t, c);
+		return err;
+	}
 	sock_addr_in(&to, a);
 	err = tcp_connect(t, c, cold ? &cold->local : &any, cold ? cold->lport : 0, &to, a->port);
 	if (err) {

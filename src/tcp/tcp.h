@@ -137,6 +137,9 @@ void tcp_fini(struct tcp *t);	/* frees every packet; no segment is sent */
 /* Port 0 picks one.  NULL with *err set: -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NFILE. */
 struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_t port,
 				uint32_t backlog, void *owner, int *err);
+/* The same; others that share may listen there too, and each connection goes to one of them. */
+struct tcp_listener *tcp_listen_shared(struct tcp *t, const struct addr *local, uint16_t port,
+				       uint32_t backlog, void *owner, int *err);
 uint16_t tcp_listener_port(const struct tcp_listener *l);
 void *tcp_listener_owner(const struct tcp_listener *l);
 

@@ -127,7 +127,33 @@ bool tcp_port_busy(struct tcp *t, const struct addr *local, uint16_t port)
 	return tcp_timewait_has(t, local, port);
 }
 
-struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port)
+/* One of those that share an address and port: who weighs most for this connection, so that it
+ * finds the same one whoever else comes or goes. */
+static struct tcp_listener *pick(struct tcp *t, struct tcp_listener *first, uint64_t hash)
+{
+	struct tcp_listener *best = first;
+	uint64_t most = 0;
+
+	if (likely(!first->share))
+		return first;
+	list_for_each(p, tcp_listener_bucket(t, first->port)) {
+		struct tcp_listener *l = container_of(p, struct tcp_listener, hash_node);
+		uint64_t w = (uint64_t)(l - t->listeners + 1) * 0x9e3779b97f4a7c15u;
+
+		if (l->port != first->port || !addr_eq(&l->local, &first->local))
+			continue;
+		w = (w ^ hash) * 0xff51afd7ed558ccdu;
+		w = (w ^ w >> 33) * 0xc4ceb9fe1a85ec53u;
+		if (w >= most) {
+			most = w;
+			best = l;
+		}
+	}
+	return best;
+}
+
+struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port,
+					uint64_t hash)
 {
 	struct tcp_listener *any = NULL;
 
@@ -137,9 +163,9 @@ struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local,
 		if (l->port != port)
 			continue;
 		if (addr_eq(&l->local, local))
-			return l;	/* the exact address wins */
+			return pick(t, l, hash);	/* the exact address wins */
 		if (addr_is_any(&l->local))
 			any = l;
 	}
-	return any;
+	return any ? pick(t, any, hash) : NULL;
 }

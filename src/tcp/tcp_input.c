@@ -590,7 +590,8 @@ static enum drop no_conn_input(struct tcp *t, uint32_t other, struct tcp_seg *s,
 		return DROP_TCP_BCAST;
 	if (other != TCP_IDX_NONE && other & TCP_IDX_HALF)
 		return tcp_synq_input(t, other & ~TCP_IDX_HALF, s, c);
-	l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport);
+	l = tcp_demux_listener(t, &s->p->rx.dst, s->h->dport,
+			       tcp_hash(t, &s->p->rx.dst, s->h->dport, &s->p->rx.src, s->h->sport));
 	reopen = l && tcp_listener_has_room(t, l);
 	if (other != TCP_IDX_NONE) {
 		why = tcp_timewait_input(t, tcp_timewait_at(t, other & ~TCP_IDX_TIMEWAIT), s,

@@ -235,6 +235,7 @@ struct tcp_listener {
 	uint16_t port;
 	bool used;
 	bool closing;
+	bool share;			/* the port and address with others that share */
 	uint32_t backlog;
 	uint32_t pending;		/* connections not yet accepted */
 	uint32_t half;			/* half-open ones, in the queue of tcp_synq.c */
@@ -367,7 +368,9 @@ struct tcp_conn *tcp_demux_conn(struct tcp *t, uint64_t hash, const struct pkt *
 				const struct wire_tcp *h, uint32_t *other);
 bool tcp_demux_busy(struct tcp *t, const struct addr *local, uint16_t lport,
 		    const struct addr *remote, uint16_t rport);
-struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port);
+/* `hash`: of the connection to come, which picks one of those that share. */
+struct tcp_listener *tcp_demux_listener(struct tcp *t, const struct addr *local, uint16_t port,
+					uint64_t hash);
 static inline struct list *tcp_listener_bucket(struct tcp *t, uint16_t port)
 {
 	return &t->listeners_hash[port % ARRAY_LEN(t->listeners_hash)];
@@ -405,6 +408,8 @@ enum drop tcp_synq_add(struct tcp *t, struct tcp_listener *l, const struct tcp_s
 enum drop tcp_synq_input(struct tcp *t, uint32_t i, struct tcp_seg *s, struct tcp_conn **c);
 void tcp_synq_expire(struct tcp *t);
 void tcp_synq_reset(struct tcp *t, struct tcp_listener *l);
+/* Another listener shares the port: half-open connections may have become its. */
+void tcp_synq_recount(struct tcp *t, uint16_t port);
 void tcp_synq_check(const struct tcp *t);
 
 /* tcp_cookie.c */
@@ -430,6 +435,8 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
 struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */
 void tcp_side_free(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
+/* How its packets go when its owner chose a TTL or a TOS; `plain`: when not. */
+struct ip_send tcp_opt_how(const struct tcp_conn *c, const struct ip_send *plain);
 
 /* tcp_keep.c */
 void tcp_keep_start(struct tcp *t, struct tcp_conn *c);	/* or stops it, by what was chosen */

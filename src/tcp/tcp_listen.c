@@ -11,7 +11,7 @@
 /* ---- listeners */
 
 static struct tcp_listener *listener_new(struct tcp *t, const struct addr *local, uint16_t port,
-					 int *err)
+					 bool share, int *err)
 {
 	struct list *n;
 	struct tcp_listener *l;
@@ -19,8 +19,9 @@ static struct tcp_listener *listener_new(struct tcp *t, const struct addr *local
 	list_for_each(o, tcp_listener_bucket(t, port)) {
 		struct tcp_listener *other = container_of(o, struct tcp_listener, hash_node);
 
-		if (other->port == port && (addr_eq(&other->local, local) || addr_is_any(local) ||
-					    addr_is_any(&other->local))) {
+		if (other->port == port && !(share && other->share) &&
+		    (addr_eq(&other->local, local) || addr_is_any(local) ||
+		     addr_is_any(&other->local))) {
 			*err = -E_ADDRINUSE;
 			return NULL;
 		}
@@ -31,7 +32,7 @@ static struct tcp_listener *listener_new(struct tcp *t, const struct addr *local
 		return NULL;
 	}
 	l = container_of(n, struct tcp_listener, hash_node);
-	*l = (struct tcp_listener){.local = *local, .port = port, .used = true};
+	*l = (struct tcp_listener){.local = *local, .port = port, .used = true, .share = share};
 	list_init(&l->accept);
 	list_init(&l->ready_node);
 	list_push_back(tcp_listener_bucket(t, port), &l->hash_node);
@@ -46,8 +47,8 @@ bool tcp_listen_has_port(struct tcp *t, uint16_t port)
 	return false;
 }
 
-struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_t port,
-				uint32_t backlog, void *owner, int *err)
+static struct tcp_listener *listen_at(struct tcp *t, const struct addr *local, uint16_t port,
+				      uint32_t backlog, void *owner, bool share, int *err)
 {
 	struct tcp_listener *l;
 	unsigned tries = TCP_EPHEMERAL_N;
@@ -67,13 +68,27 @@ struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_
 		*err = -E_ADDRINUSE;
 		return NULL;
 	}
-	l = listener_new(t, local, port, err);
+	l = listener_new(t, local, port, share, err);
 	if (!l)
 		return NULL;
 	l->backlog = backlog ? backlog : t->config.backlog;
 	l->owner = owner;
+	if (share)
+		tcp_synq_recount(t, port);
 	*err = 0;
 	return l;
+}
+
+struct tcp_listener *tcp_listen(struct tcp *t, const struct addr *local, uint16_t port,
+				uint32_t backlog, void *owner, int *err)
+{
+	return listen_at(t, local, port, backlog, owner, false, err);
+}
+
+struct tcp_listener *tcp_listen_shared(struct tcp *t, const struct addr *local, uint16_t port,
+				       uint32_t backlog, void *owner, int *err)
+{
+	return listen_at(t, local, port, backlog, owner, true, err);
 }
 
 void tcp_listener_backlog(struct tcp *t, struct tcp_listener *l, uint32_t backlog)

@@ -33,6 +33,8 @@ static const struct {
 	[TCP_OPT_NOTSENT_LOWAT] = {0, UINT32_MAX},
 	[TCP_OPT_RCVBUF] = {2048, 1u << 30, true},
 	[TCP_OPT_SNDBUF] = {2048, 1u << 30, true},
+	[TCP_OPT_TTL] = {1, 255},
+	[TCP_OPT_TOS] = {0, 255},
 };
 
 static uint32_t default_of(const struct tcp *t, enum tcp_opt opt)
@@ -56,6 +58,8 @@ static uint32_t default_of(const struct tcp *t, enum tcp_opt opt)
 		return t->config.rcvbuf;
 	case TCP_OPT_SNDBUF:
 		return t->config.sndbuf;
+	case TCP_OPT_TTL:
+		return IP_TTL_DEFAULT;
 	default:
 		return 0;
 	}
@@ -219,6 +223,18 @@ uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c)
 	uint32_t clamp = tcp_conn_get(t, c, TCP_OPT_WINDOW_CLAMP);
 
 	return clamp ? MIN(buf, clamp) : buf;
+}
+
+struct ip_send tcp_opt_how(const struct tcp_conn *c, const struct ip_send *plain)
+{
+	const struct tcp_opts *o = &c->side->opts;
+	struct ip_send how = *plain;
+
+	if (o->chosen & 1u << TCP_OPT_TTL)
+		how.ttl = (uint8_t)o->value[TCP_OPT_TTL];
+	if (o->chosen & 1u << TCP_OPT_TOS)
+		how.tos = (uint8_t)((o->value[TCP_OPT_TOS] & ~3u) | (how.tos & 3));
+	return how;
 }
 
 /* ---- of a listener */

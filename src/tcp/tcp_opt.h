@@ -48,6 +48,8 @@ enum tcp_opt {
 	TCP_OPT_NOTSENT_LOWAT,
 	TCP_OPT_RCVBUF,			/* SO_RCVBUF: bytes; 0: tcp_config.rcvbuf */
 	TCP_OPT_SNDBUF,			/* SO_SNDBUF: bytes; 0: tcp_config.sndbuf */
+	TCP_OPT_TTL,			/* 1..255; IP_TTL; 64 */
+	TCP_OPT_TOS,			/* 0..255; IP_TOS */
 	TCP_OPT_N
 };
 

@@ -233,6 +233,7 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
 	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN, sack = 0;
 	uint16_t wnd = window_field(c, &edge), csum;
+	struct ip_send own;
 	uint8_t option[WIRE_TCP_LEN_MAX], *b;
 
 	if (unlikely(c->loss && c->flags & TCPF_SACK))
@@ -255,6 +256,11 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 	tcp_timer_ack_off(c);
 	c->segs_out++;
 	t->n.out_segs++;
+	if (unlikely(c->side)) {
+		own = tcp_opt_how(c, &how);
+		ip_output(t->ip, &c->path, &c->local, &c->remote, &own, p);
+		return;
+	}
 	ip_output(t->ip, &c->path, &c->local, &c->remote, &how, p);
 }
 

@@ -113,7 +113,9 @@ static void link_half(struct tcp *t, struct tcp_half *h)
 
 static struct tcp_listener *listener_of(struct tcp *t, const struct tcp_half *h)
 {
-	struct tcp_listener *l = tcp_demux_listener(t, &h->local, h->lport);
+	struct tcp_listener *l = tcp_demux_listener(
+		t, &h->local, h->lport,
+		tcp_hash(t, &h->local, h->lport, &h->remote, h->rport));
 
 	assert(l != NULL);
 	return l;
@@ -387,6 +389,20 @@ void tcp_synq_reset(struct tcp *t, struct tcp_listener *l)
 		}
 	}
 	assert(l->half == 0);
+}
+
+void tcp_synq_recount(struct tcp *t, uint16_t port)
+{
+	list_for_each(n, tcp_listener_bucket(t, port)) {
+		struct tcp_listener *l = container_of(n, struct tcp_listener, hash_node);
+
+		if (l->port == port)
+			l->half = 0;
+	}
+	for (unsigned n = 0; n <= TCP_SYNACK_TRIES_MAX; n++)
+		for (uint32_t i = t->half_q[n].head; i; i = t->halves[i - 1].next)
+			if (t->halves[i - 1].lport == port)
+				listener_of(t, &t->halves[i - 1])->half++;
 }
 
 /* ---- belief */

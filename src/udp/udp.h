@@ -14,21 +14,50 @@ enum udp_ready { UDP_READABLE = 1, UDP_ERROR = 2 };
 struct udp_sock {
 	struct addr local, remote;	/* unspecified: any */
 	uint16_t lport, rport;
-	bool bound, connected, reuse_addr, broadcast;
+	bool bound, connected, reuse_addr, reuse_port, broadcast;
+	bool port_given;	/* not chosen by us */
 	bool local_chosen;	/* udp_connect() chose `local`: it goes when the connection does */
 	uint8_t ttl, tos;
+	uint8_t mcast_ttl;	/* of what goes to groups; RFC 1112 §6.1: 1 */
+	uint8_t mcast_if;	/* through which that goes, 1 + index; 0: as the routes say */
+	uint8_t bound_if;	/* 1 + index of the only device for it; 0: any */
+	uint8_t flags;		/* enum udp_flags */
+	bool dont_fragment;	/* what is too long for the path is an error */
+	uint8_t discover;	/* IP_MTU_DISCOVER as it was set, 1: never */
 	uint8_t ready;		/* enum udp_ready, since the owner looked last */
+	uint16_t gso;		/* bytes of each datagram that a longer send is cut into; 0: off */
 	int err;		/* positive; the pending ICMP error */
 	struct list ready_node;	/* on udp->ready */
 	struct list hash_node;
 	struct pktq rx;		/* data at the payload; p->rx.src / sport say from whom */
+	struct pktq errors;	/* of UDPF_ERRORS: what was sent, each with a struct udp_told */
 	uint32_t rx_bytes, rcvbuf;	/* charged with a fixed cost a packet besides */
 	struct ip_path path;	/* to path_dst: where the last datagram went */
 	struct addr path_dst, path_src;
 	void *owner;
 };
 
+enum udp_flags {
+	UDPF_ERRORS = 1 << 0,	/* errors are queued, unconnected or not (IP_RECVERR) */
+	UDPF_PKTINFO = 1 << 1,	/* what the owner wants to know of what it gets */
+	UDPF_TTL = 1 << 2,
+	UDPF_TOS = 1 << 3,
+	UDPF_GRO = 1 << 4,	/* may be given several of one flow and length at once */
+	UDPF_NO_LOOP = 1 << 5,	/* what it sends to groups does not come back here */
+	UDPF_NO_ALL = 1 << 6,	/* only of groups that it joined itself */
+};
+
+/* What is known of an error; its packet has the bytes of the datagram that it is about. */
+struct udp_told {
+	struct addr offender;	/* who says so; unspecified: we do */
+	uint32_t info;		/* the MTU */
+	uint16_t port;		/* where it went */
+	uint8_t err, type, code, pad[3];
+};
+#define UDP_ERRORS_MAX 16u
+
 #define UDP_PORTS_HASH 1024
+#define UDP_GROUPS_MAX 128u	/* memberships of all sockets */
 #define UDP_PKT_COST 256u
 #define UDP_RCVBUF_DEFAULT (256u * 1024)
 #define UDP_EPHEMERAL_MIN 49152u	/* RFC 6056 §2.1; RFC 6335 §6 */
@@ -39,6 +68,13 @@ struct udp {
 	struct ip *ip;
 	struct list ports[UDP_PORTS_HASH];
 	struct list ready;
+	struct udp_group {
+		struct udp_sock *sock;	/* NULL: free */
+		struct addr group;
+		uint8_t if_index;
+	} groups[UDP_GROUPS_MAX];
+	unsigned groups_n;
+	uint32_t now_us;	/* when the batch at hand came: in rx.hash of what is queued */
 	uint32_t next_port;	/* RFC 6056 §3.3.3: counts what was chosen */
 	uint64_t in, out, no_port;
 };
@@ -65,8 +101,19 @@ struct udp_sock *udp_ready_sock(struct udp *u, unsigned *bits);
 /* The pending error, positive, which is then gone; 0: none. */
 int udp_take_error(struct udp_sock *s);
 
+/* The oldest queued error, its facts copied to *told and *to where the datagram went; or NULL. */
+OWNER(pkt_put) struct pkt *udp_take_told(struct udp_sock *s, struct udp_told *told,
+					 struct addr *to);
+
 /* The next datagram or NULL. */
 OWNER(pkt_put) struct pkt *udp_recv(struct udp *u, struct udp_sock *s);
+/* The one behind it goes: it was taken together with it. */
+void udp_drop_second(struct udp *u, struct udp_sock *s);
+
+/* Groups: on a device (1 + index; 0: that of the route).  0, -E_ADDRINUSE, -E_NOBUFS, -E_NODEV;
+ * -E_ADDRNOTAVAIL. */
+int udp_join(struct udp *u, struct udp_sock *s, const struct addr *group, uint8_t dev);
+int udp_leave(struct udp *u, struct udp_sock *s, const struct addr *group, uint8_t dev);
 
 void udp_check(const struct udp *u);
 

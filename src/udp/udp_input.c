@@ -11,7 +11,7 @@ static void make_ready(struct udp *u, struct udp_sock *s, enum udp_ready what)
 }
 
 /* The header is judged and the packet cut to what it says; `data` stays at the header. */
-static inline enum drop judge(struct pkt *p)
+static inline enum drop judge(const struct udp *u, struct pkt *p)
 {
 	struct wire_udp h;
 	enum drop why = wire_udp_parse(&h, p->data, p->len, p->total);
@@ -23,6 +23,7 @@ static inline enum drop judge(struct pkt *p)
 		return DROP_UDP_PORT_ZERO;
 	p->rx.sport = h.sport;
 	p->rx.dport = h.dport;
+	p->rx.hash = u->now_us;
 	if (unlikely(p->total != h.len))
 		pkt_trim(p, h.len);
 	if (!h.has_csum || p->flags & PKT_CSUM_OK)
@@ -65,7 +66,9 @@ static void to_group(struct udp *u, struct pkt *p TAKES)
 		struct udp_sock *s = container_of(at, struct udp_sock, hash_node);
 		struct pkt *copy;
 
-		if (!udp_match(s, &p->rx.src, p->rx.sport, &p->rx.dst, p->rx.dport))
+		if (!udp_match(s, &p->rx.src, p->rx.sport, &p->rx.dst, p->rx.dport) ||
+		    (s->bound_if && s->bound_if != p->if_index + 1) ||
+		    !udp_wants_group(u, s, p))
 			continue;
 		if (last) {
 			copy = pkt_copy(u->core->pool, p);
@@ -98,8 +101,9 @@ void udp_input(void *self, struct pkt **p, unsigned n)
 	struct udp_sock *s = NULL;
 
 	u->in += n;
+	u->now_us = (uint32_t)(u->core->now / 1000);
 	for (unsigned i = 0; i < n; i++) {
-		enum drop why = judge(p[i]);
+		enum drop why = judge(u, p[i]);
 
 		if (unlikely(why)) {
 			core_drop(u->core, why, p[i]);
@@ -118,10 +122,54 @@ void udp_input(void *self, struct pkt **p, unsigned n)
 			nobody(u, p[i]);
 			continue;
 		}
+		if (unlikely(s->bound_if) && s->bound_if != p[i]->if_index + 1) {
+			nobody(u, p[i]);
+			s = NULL;
+			continue;
+		}
 		pkt_pull(p[i], WIRE_UDP_LEN);
 		if (!enqueue(u, s, p[i]))
 			s = NULL;
 	}
+}
+
+/* What was sent and failed, for whoever wants to know more than a number. */
+static void tell(struct udp *u, struct udp_sock *s, const struct ip_error *e)
+{
+	struct udp_told told = {.offender = e->from, .info = e->mtu, .err = (uint8_t)e->err,
+				.type = e->type, .code = e->code,
+				.port = load_be16(e->l4 + 2)};
+	struct pkt *p;
+
+	if (s->errors.n == UDP_ERRORS_MAX)
+		return;
+	p = pkt_new(u->core->pool);
+	if (!p)
+		return;
+	if (e->l4_len > WIRE_UDP_LEN)
+		(void)pkt_write(p, e->l4 + WIRE_UDP_LEN,
+				MIN((uint32_t)e->l4_len - WIRE_UDP_LEN, PKT_ROOM));
+	mem_copy(&p->cb[0], &e->dst, sizeof(e->dst));
+	mem_copy(&p->cb[2], &told, sizeof(told));
+	pktq_push(&s->errors, p);
+}
+
+struct pkt *udp_take_told(struct udp_sock *s, struct udp_told *told, struct addr *to)
+{
+	struct pkt *p = pktq_pop(&s->errors);
+
+	if (!p)
+		return NULL;
+	mem_copy(to, &p->cb[0], sizeof(*to));
+	mem_copy(told, &p->cb[2], sizeof(*told));
+	s->err = 0;		/* the next one's, if any */
+	if (s->errors.head) {
+		struct udp_told next;
+
+		mem_copy(&next, &s->errors.head->cb[2], sizeof(next));
+		s->err = next.err;
+	}
+	return p;
 }
 
 /* RFC 1122 §4.1.3.3: errors are for the application; as on other systems for those that said
@@ -133,10 +181,12 @@ void udp_icmp_error(void *self, const struct ip_error *e)
 	uint16_t lport = load_be16(e->l4), rport = load_be16(e->l4 + 2);
 
 	s = udp_lookup(u, &e->dst, rport, &e->src, lport);
-	if (!s || !s->connected) {
+	if (!s || (!s->connected && !(s->flags & UDPF_ERRORS))) {
 		core_count_drop(u->core, DROP_ICMP_ABOUT, NULL);
 		return;
 	}
+	if (s->flags & UDPF_ERRORS)
+		tell(u, s, e);
 	s->err = e->err;
 	make_ready(u, s, UDP_ERROR);
 }
@@ -160,6 +210,15 @@ int udp_take_error(struct udp_sock *s)
 
 	s->err = 0;
 	return err;
+}
+
+void udp_drop_second(struct udp *u, struct udp_sock *s)
+{
+	struct pkt *first = pktq_pop(&s->rx), *second = pktq_pop(&s->rx);
+
+	s->rx_bytes -= udp_charge(second);
+	pkt_put(second);
+	pktq_unpop(&s->rx, first);
 }
 
 struct pkt *udp_recv(struct udp *u, struct udp_sock *s)

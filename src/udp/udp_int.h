@@ -9,6 +9,9 @@
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
+/* A queued error: in pkt->cb[0] where the datagram went, behind that this. */
+static_assert(sizeof(struct udp_told) <= 6 * sizeof(uint64_t), "fits pkt->cb");
+
 static inline struct list *udp_bucket(struct udp *u, uint16_t port)
 {
 	return &u->ports[port & (UDP_PORTS_HASH - 1)];
@@ -26,6 +29,12 @@ unsigned udp_match(const struct udp_sock *s, const struct addr *src, uint16_t sp
 
 /* Binds to a port chosen for that remote end, if not bound yet. */
 int udp_bind_any(struct udp *u, struct udp_sock *s, const struct addr *remote, uint16_t rport);
+
+/* ---- udp_group.c */
+
+void udp_leave_all(struct udp *u, struct udp_sock *s);
+/* Is a datagram to that group on that device for it? */
+bool udp_wants_group(const struct udp *u, const struct udp_sock *s, const struct pkt *p);
 
 /* ---- udp_input.c */
 

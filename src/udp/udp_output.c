@@ -15,6 +15,10 @@ static int find_path(struct udp *u, struct udp_sock *s, const struct addr *to)
 	    (addr_is_any(&s->local) || addr_eq(&s->path_src, &s->local)))
 		return 0;
 	s->path_src = ip_is_bcast(u->ip, &s->local) ? (struct addr){0} : s->local;
+	if (unlikely(s->mcast_if | s->bound_if) && ip_is_bcast(u->ip, to) &&
+	    addr_is_any(&s->path_src))
+		(void)ip_addr_on(u->ip, (uint8_t)((s->mcast_if ? s->mcast_if : s->bound_if) - 1),
+				 &s->path_src);
 	s->path_dst = *to;
 	err = ip_path_find(u->ip, &s->path, &s->path_src, to);
 	if (err)
@@ -65,7 +69,9 @@ static struct pkt *with_room(struct udp *u, struct pkt *p TAKES)
 static int send_to(struct udp *u, struct udp_sock *s, const struct addr *to, uint16_t port,
 		   struct pkt *p TAKES)
 {
-	struct ip_send how = {.proto = WIRE_PROTO_UDP, .tos = s->tos};
+	struct ip_send how = {.proto = WIRE_PROTO_UDP, .tos = s->tos,
+			      .dont_fragment = s->dont_fragment,
+			      .no_loop = s->flags & UDPF_NO_LOOP};
 	struct wire_udp h = {.sport = s->lport, .dport = port};
 	int err = find_path(u, s, to);
 
@@ -76,7 +82,7 @@ static int send_to(struct udp *u, struct udp_sock *s, const struct addr *to, uin
 	p = with_room(u, p);
 	if (!p)
 		return -E_NOBUFS;
-	how.ttl = s->path.kind & IP_PATH_MCAST ? 1 : s->ttl;	/* RFC 1112 §6.1 */
+	how.ttl = s->path.kind & IP_PATH_MCAST ? s->mcast_ttl : s->ttl;
 	h.len = (uint16_t)(p->total + WIRE_UDP_LEN);
 	wire_udp_write(pkt_push(p, WIRE_UDP_LEN), &h);
 	fill_csum(s, p);

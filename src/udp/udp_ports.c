@@ -14,6 +14,9 @@ void udp_sock_init(struct udp_sock *s, void *owner)
 	list_init(&s->ready_node);
 	list_init(&s->hash_node);
 	pktq_init(&s->rx);
+	pktq_init(&s->errors);
+	s->mcast_ttl = 1;
+	s->discover = 1;
 	s->rcvbuf = UDP_RCVBUF_DEFAULT;
 	s->ttl = IP_TTL_DEFAULT;
 	s->owner = owner;
@@ -39,7 +42,31 @@ unsigned udp_match(const struct udp_sock *s, const struct addr *src, uint16_t sp
 	return score;
 }
 
-/* Of equals the one bound last, as Linux does. */
+/* Of several that share a port and match as well as `first`, one for each flow. */
+static struct udp_sock *spread(struct udp *u, struct udp_sock *first, const struct addr *src,
+			       uint16_t sport, const struct addr *dst)
+{
+	uint64_t w[3] = {src->q[1], dst->q[1], (uint64_t)sport << 16 | first->lport};
+	unsigned n = 0, at;
+
+	list_for_each(i, udp_bucket(u, first->lport)) {
+		const struct udp_sock *s = container_of(i, struct udp_sock, hash_node);
+
+		n += s->reuse_port && s->lport == first->lport && !s->connected &&
+		     addr_eq(&s->local, &first->local);
+	}
+	at = (unsigned)(siphash_words(&u->core->hash_key, w, 3) % n);
+	list_for_each(i, udp_bucket(u, first->lport)) {
+		struct udp_sock *s = container_of(i, struct udp_sock, hash_node);
+
+		if (s->reuse_port && s->lport == first->lport && !s->connected &&
+		    addr_eq(&s->local, &first->local) && at-- == 0)
+			return s;
+	}
+	return first;
+}
+
+/* Of equals the one bound last, as Linux does, or one of those that share. */
 struct udp_sock *udp_lookup(struct udp *u, const struct addr *src, uint16_t sport,
 			    const struct addr *dst, uint16_t dport)
 {
@@ -55,6 +82,8 @@ struct udp_sock *udp_lookup(struct udp *u, const struct addr *src, uint16_t spor
 			best_score = score;
 		}
 	}
+	if (best && unlikely(best->reuse_port) && !best->connected)
+		return spread(u, best, src, sport, dst);
 	return best;
 }
 
@@ -64,7 +93,8 @@ static bool in_use(struct udp *u, const struct udp_sock *self, const struct addr
 	list_for_each(at, udp_bucket(u, port)) {
 		const struct udp_sock *s = container_of(at, struct udp_sock, hash_node);
 
-		if (s == self || s->lport != port || (s->reuse_addr && self->reuse_addr))
+		if (s == self || s->lport != port || (s->reuse_addr && self->reuse_addr) ||
+		    (s->reuse_port && self->reuse_port))
 			continue;
 		if (addr_is_any(local) || addr_is_any(&s->local) || addr_eq(&s->local, local))
 			return true;
@@ -94,6 +124,8 @@ static uint16_t choose_port(struct udp *u, const struct udp_sock *s, const struc
 static int bind_to(struct udp *u, struct udp_sock *s, const struct addr *local, uint16_t port,
 		   const struct addr *remote, uint16_t rport)
 {
+	bool port_given = port;
+
 	if (port && in_use(u, s, local, port))
 		return -E_ADDRINUSE;
 	if (!port)
@@ -103,6 +135,7 @@ static int bind_to(struct udp *u, struct udp_sock *s, const struct addr *local, 
 	s->local = *local;
 	s->lport = port;
 	s->bound = true;
+	s->port_given = port_given;
 	list_push_front(udp_bucket(u, port), &s->hash_node);
 	return 0;
 }
@@ -135,6 +168,16 @@ static void disconnect(struct udp_sock *s)
 	s->local_chosen = false;
 }
 
+/* Taken back, a port that nobody asked for goes as well. */
+static void release_port(struct udp_sock *s)
+{
+	if (!s->bound || s->port_given || !addr_is_any(&s->local))
+		return;
+	list_del(&s->hash_node);
+	s->bound = false;
+	s->lport = 0;
+}
+
 int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, uint16_t port)
 {
 	struct addr src = s->local_chosen ? (struct addr){0} : s->local;
@@ -144,6 +187,7 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
 
 	if (addr_is_any(remote)) {
 		disconnect(s);
+		release_port(s);
 		return 0;
 	}
 	if (ip_is_bcast(u->ip, &src))	/* bound to a group: receives for it, sends as itself */
@@ -171,8 +215,10 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
 
 void udp_close(struct udp *u, struct udp_sock *s)
 {
+	udp_leave_all(u, s);
 	list_del(&s->hash_node);
 	list_del(&s->ready_node);
 	pktq_free(&s->rx);
+	pktq_free(&s->errors);
 	udp_sock_init(s, s->owner);
 }

@@ -11,7 +11,7 @@
 #define WIRE_IPV4_MF 0x2000
 #define WIRE_IPV4_OFFSET 0x1fff
 
-enum { WIRE_PROTO_ICMP = 1, WIRE_PROTO_TCP = 6, WIRE_PROTO_UDP = 17 };
+enum { WIRE_PROTO_ICMP = 1, WIRE_PROTO_IGMP = 2, WIRE_PROTO_TCP = 6, WIRE_PROTO_UDP = 17 };
 
 struct wire_ipv4 {
 	uint32_t src, dst;	/* host order */

@@ -171,6 +171,8 @@ static void fire(void *ctx, struct wheel_node *n)
 
 	if (n->kind == TIMER_NEIGH)
 		link_timer(l->link, n);
+	else if (n->kind == TIMER_GROUP)
+		ip_group_timer(&l->ip, n);
 	else
 		ip_frag_timer(&l->ip, n);
 	lower_run(l);

@@ -246,9 +246,9 @@ static void without_room_for_options(void **state)
 	for (int i = 0; i < 3; i++)
 		fd[i] = socket_of(d, LEAT_SOCK_STREAM);
 	assert_int_equal(bind_to(d, fd[0], 80), 0);
-	assert_int_equal(set(d, fd[1], REUSEADDR, 1), 0);
-	assert_int_equal(set(d, fd[2], REUSEADDR, 1), -E_NOBUFS);
-	assert_int_equal(set(d, fd[2], REUSEADDR, 0), 0);
+	assert_int_equal(set(d, fd[1], RCVLOWAT, 1), 0);
+	assert_int_equal(set(d, fd[2], RCVLOWAT, 1), -E_NOBUFS);
+	assert_int_equal(set(d, fd[2], REUSEADDR, 1), 0);
 	assert_int_equal(bind_to(d, fd[2], 81), -E_NOBUFS);
 	assert_int_equal(duo_close(d, 0, fd[1]), 0);
 	assert_int_equal(bind_to(d, fd[2], 81), 0);

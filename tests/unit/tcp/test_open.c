@@ -307,10 +307,10 @@ static void exact_address_wins_over_any(void **state)
 	assert_int_equal(err, -E_ADDRINUSE);
 	assert_null(tcp_listen(&r->tcp, &any, 80, 0, NULL, &err));
 	assert_int_equal(err, -E_ADDRINUSE);
-	assert_ptr_equal(tcp_demux_listener(&r->tcp, &us, 80), l);
-	assert_null(tcp_demux_listener(&r->tcp, &other, 80));
+	assert_ptr_equal(tcp_demux_listener(&r->tcp, &us, 80, 0), l);
+	assert_null(tcp_demux_listener(&r->tcp, &other, 80, 0));
 	tcp_listener_close(&r->tcp, l);
-	assert_null(tcp_demux_listener(&r->tcp, &us, 80));
+	assert_null(tcp_demux_listener(&r->tcp, &us, 80, 0));
 }
 
 static void listeners_have_a_bound_and_return(void **state)

@@ -55,6 +55,7 @@ static void defaults_are_those_that_are_documented(void **state)
 		[TCP_OPT_KEEPCNT] = 9, [TCP_OPT_SYNCNT] = 6, [TCP_OPT_LINGER2_MS] = 60000,
 		[TCP_OPT_MTU_DISCOVER] = TCP_MTU_WANT, [TCP_OPT_NOTSENT_LOWAT] = UINT32_MAX,
 		[TCP_OPT_RCVBUF] = 256u << 10, [TCP_OPT_SNDBUF] = 128u << 10,
+		[TCP_OPT_TTL] = 64,
 	};
 
 	for (unsigned i = 0; i < TCP_OPT_N; i++)

@@ -160,7 +160,31 @@ static void connect_chooses_what_is_open_and_disconnect_takes_it_back(void **sta
 	assert_false(s[0].connected);
 	assert_true(addr_is_any(&s[0].local) && addr_is_any(&s[0].remote));
 	assert_int_equal(s[0].rport, 0);
-	assert_int_equal(found(LOWER_FAR, 1, LOWER_US, s[0].lport), 0);
+	assert_int_equal(s[0].lport, 0);	/* nobody asked for a port */
+	assert_int_equal(bind_at(0, 0, 5353), 0);
+	assert_int_equal(connect_to(0, LOWER_FAR, 9), 0);
+	assert_int_equal(udp_connect(l->udp, &s[0], &any, 0), 0);
+	assert_int_equal(found(LOWER_FAR, 1, LOWER_US, 5353), 0);
+}
+
+/* Each flow has its socket, and keeps it. */
+static void those_that_share_a_port_share_its_flows(void **state)
+{
+	unsigned got[3] = {0};
+
+	for (int i = 0; i < 3; i++) {
+		s[i].reuse_port = true;
+		assert_int_equal(bind_at(i, 0, 53), 0);
+	}
+	for (uint16_t port = 1; port <= 300; port++) {
+		int at = found(LOWER_FAR, port, LOWER_US, 53);
+
+		assert_in_range(at, 0, 2);
+		assert_int_equal(found(LOWER_FAR, port, LOWER_US, 53), at);
+		got[at]++;
+	}
+	for (int i = 0; i < 3; i++)
+		assert_in_range(got[i], 60, 140);
 }
 
 static void socket_of_a_group_sends_from_an_address_of_ours(void **state)
@@ -229,6 +253,7 @@ int main(void)
 		T(connected_comes_before_bound_to_an_address_before_bound_to_any),
 		T(connected_socket_hears_nobody_else),
 		T(connect_chooses_what_is_open_and_disconnect_takes_it_back),
+		T(those_that_share_a_port_share_its_flows),
 		T(socket_of_a_group_sends_from_an_address_of_ours),
 		T(new_socket_is_as_documented),
 		T(connect_keeps_what_was_bound),
