@@ -67,19 +67,31 @@ static bool lib_awake(struct lib *l, nsec now)
 	return now - l->worked < LIB_SPIN;
 }
 
+/* Asking what the time is costs as much as a small poll: who waits for ever need not. */
+static nsec lib_until(uint64_t timeout_ns)
+{
+	nsec now = timeout_ns == LEAT_FOREVER ? 0 : port_now();
+
+	return timeout_ns < NSEC_NEVER - now ? now + timeout_ns : NSEC_NEVER;
+}
+
+static bool lib_woken(struct lib *l)
+{
+	return atomic_load_explicit(&l->woken, memory_order_relaxed) &&
+	       atomic_exchange(&l->woken, false);
+}
+
 void leat_wait(struct leat_ring *ring, uint64_t timeout_ns)
 {
 	struct lib *l = lib_of(ring);
-	nsec now = port_now();
-	nsec until = timeout_ns < NSEC_NEVER - now ? now + timeout_ns : NSEC_NEVER;
+	nsec until = lib_until(timeout_ns);
 	const struct leat_cqe *cqe;
 
 	net_flush(&l->net);
 	for (;;) {
-		nsec next = leat_poll(ring);
+		nsec next = leat_poll(ring), now = l->net.core.now;
 
-		now = port_now();
-		if (leat_cq_peek(ring, &cqe) || now >= until || atomic_exchange(&l->woken, false)) {
+		if (leat_cq_peek(ring, &cqe) || now >= until || lib_woken(l)) {
 			lib_awake(l, now);
 			return;
 		}
