@@ -18,6 +18,8 @@ static bool drain(void *ctx)
 	struct leat_ring *ring = ctx;
 
 	sock_drain(&ring->socks);
+	if (unlikely(ring->socks.chains_over))
+		ring_links_run(ring);
 	return false;
 }
 
@@ -35,6 +37,7 @@ void ring_direct_init(struct leat_ring *ring, const struct ring_config *config, 
 	ring->now = config->now;
 	ring->now_ctx = config->now_ctx;
 	sock_init(&ring->socks, &config->sock, net, mem);
+	ring_links_init(ring);
 	net->drain = drain;
 	net->sock_timer = timer;
 	net->drain_ctx = ring;

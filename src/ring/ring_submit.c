@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "ring/ring.h"
 
+#define LINKS (LEAT_SQE_IO_LINK | LEAT_SQE_IO_HARDLINK)
 #define SKIP LEAT_SQE_CQE_SKIP_SUCCESS
 #define SEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL | LEAT_MSG_DONTWAIT | LEAT_MSG_CONFIRM)
 #define LEND_FLAGS (LEAT_MSG_MORE | LEAT_MSG_NOSIGNAL | LEAT_MSG_CONFIRM)
@@ -24,10 +25,24 @@ static int nop(struct socks *s, const struct leat_sqe *sqe)
 	return 0;
 }
 
-/* It has a number, and comes later. */
-static int unsupported(struct socks *s, const struct leat_sqe *sqe)
+/* There is nothing in front of it. */
+static int alone(struct socks *s, const struct leat_sqe *sqe)
 {
-	return -E_OPNOTSUPP;
+	return -E_INVAL;
+}
+
+/* A completion for another ring of this thread; one of its own room, or it would get lost. */
+static int msg_ring(struct socks *s, const struct leat_sqe *sqe)
+{
+	struct leat_ring *to = (struct leat_ring *)sqe->addr;
+	struct socks *at = to ? &to->socks : s;
+
+	if (sqe->fd)
+		return -E_INVAL;
+	if (sock_cq_room(at) < 2)
+		return -E_OVERFLOW;
+	sock_cq_put(at, sqe->off, (int32_t)sqe->len, 0);
+	return 0;
 }
 
 static const struct row rows[LEAT_OP_N] = {
@@ -53,11 +68,11 @@ static const struct row rows[LEAT_OP_N] = {
 	[LEAT_OP_SENDMSG] = {sock_sendmsg, SEND_FLAGS, 0, SKIP},
 	[LEAT_OP_SENDMSG_ZC] = {sock_send_zc, LEND_FLAGS, 0, 0},
 	[LEAT_OP_SENDFILE] = {sock_send_zc, LEND_FLAGS, 0, 0},
-	[LEAT_OP_SPLICE] = {unsupported, 0, 0, SKIP},
+	[LEAT_OP_SPLICE] = {sock_splice, LEAT_MSG_DONTWAIT, 0, SKIP},
 	[LEAT_OP_SETSOCKOPT] = {sock_setopt_sqe, 0, 0, SKIP},
 	[LEAT_OP_GETSOCKOPT] = {sock_getopt_sqe, 0, 0, SKIP},
-	[LEAT_OP_LINK_TIMEOUT] = {unsupported, LEAT_TIMEOUT_ABS, 0, 0},
-	[LEAT_OP_MSG_RING] = {unsupported, 0, 0, SKIP},
+	[LEAT_OP_LINK_TIMEOUT] = {alone, LEAT_TIMEOUT_ABS, 0, 0},
+	[LEAT_OP_MSG_RING] = {msg_ring, 0, 0, SKIP},
 };
 
 static inline bool understood(const struct leat_sqe *sqe)
@@ -68,7 +83,7 @@ static inline bool understood(const struct leat_sqe *sqe)
 		return false;
 	row = &rows[sqe->opcode];
 	return !((sqe->op_flags & ~row->op_flags) | (uint32_t)(sqe->ioprio & ~row->ioprio) |
-		 (uint32_t)(sqe->flags & ~row->flags));
+		 (uint32_t)(sqe->flags & ~(row->flags | LINKS)));
 }
 
 static COLD int busy(struct socks *s)
@@ -77,10 +92,28 @@ static COLD int busy(struct socks *s)
 	return -E_BUSY;
 }
 
-/* Everything but what leat_submit() does itself. */
-static NOINLINE int submit(struct socks *s, const struct leat_sqe *sqe)
+int ring_run(struct leat_ring *ring, const struct leat_sqe *sqe)
 {
-	int res = understood(sqe) ? rows[sqe->opcode].run(s, sqe) : -E_INVAL;
+	return rows[sqe->opcode].run(&ring->socks, sqe);
+}
+
+static COLD int submit_linked(struct leat_ring *ring, const struct leat_sqe *sqe)
+{
+	return understood(sqe) ? ring_link_submit(ring, sqe) : -E_INVAL;
+}
+
+/* Everything but what leat_submit() does itself. */
+static NOINLINE int submit(struct leat_ring *ring, const struct leat_sqe *sqe)
+{
+	struct socks *s = &ring->socks;
+	int res;
+
+	if (unlikely(sqe->flags & LINKS || s->chain_open))
+		res = submit_linked(ring, sqe);
+	else
+		res = understood(sqe) ? rows[sqe->opcode].run(s, sqe) : -E_INVAL;
+	if (unlikely(s->chains_over))
+		ring_links_run(ring);
 
 	if (res == SOCK_PARKED)
 		return 0;
@@ -110,6 +143,8 @@ int leat_call(struct leat_ring *ring, const struct leat_sqe *sqe)
 	s->calling = true;
 	res = rows[sqe->opcode].run(s, sqe);
 	s->calling = false;
+	if (unlikely(s->chains_over))
+		ring_links_run(ring);
 	assert(res != SOCK_PARKED);
 	return res == SOCK_BUSY ? -E_BUSY : res;
 }
@@ -131,8 +166,8 @@ int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe)
 
 	if (unlikely(sock_cq_room(s) == 0))
 		return busy(s);
-	if (!plain_send(sqe))
-		return submit(s, sqe);
+	if (!plain_send(sqe) || unlikely(s->chain_open))
+		return submit(ring, sqe);
 	res = sock_send_plain(s, sqe);
 	if (likely(res > SOCK_BUSY)) {
 		sock_cq_put(s, sqe->user_data, res, 0);

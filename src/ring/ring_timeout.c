@@ -14,6 +14,12 @@ static nsec deadline_of(struct leat_ring *ring, const struct leat_sqe *sqe)
 	return sqe->off < NSEC_NEVER - now ? now + sqe->off : NSEC_NEVER;
 }
 
+void ring_timeout_arm(struct leat_ring *ring, struct sock_op *op, const struct leat_sqe *sqe)
+{
+	wheel_node_init(&op->timer, TIMER_RING);
+	wheel_arm(&ring->net->core.wheel, &op->timer, deadline_of(ring, sqe));
+}
+
 int ring_timeout(struct socks *s, const struct leat_sqe *sqe)
 {
 	struct leat_ring *ring = container_of(s, struct leat_ring, socks);
@@ -24,8 +30,7 @@ int ring_timeout(struct socks *s, const struct leat_sqe *sqe)
 	op = sock_op_new(s, sqe, NULL, SOCK_Q_TIMER);
 	if (!op)
 		return SOCK_BUSY;
-	wheel_node_init(&op->timer, TIMER_RING);
-	wheel_arm(&s->net->core.wheel, &op->timer, deadline_of(ring, sqe));
+	ring_timeout_arm(ring, op, sqe);
 	return SOCK_PARKED;
 }
 
@@ -51,6 +56,11 @@ int ring_timeout_remove(struct socks *s, const struct leat_sqe *sqe)
 /* The wheel has taken it out. */
 void ring_timer(struct leat_ring *ring, struct wheel_node *n)
 {
+	struct sock_op *op = container_of(n, struct sock_op, timer);
+
 	assert(n->kind == TIMER_RING);
-	sock_op_finish(&ring->socks, container_of(n, struct sock_op, timer), -E_TIME, 0);
+	if (op->opcode == LEAT_OP_LINK_TIMEOUT)
+		ring_link_expired(ring, op);
+	else
+		sock_op_finish(&ring->socks, op, -E_TIME, 0);
 }

@@ -103,7 +103,8 @@ enum sock_opt_bits {		/* what a connection gets from its listener */
 
 #define SOCK_BINDS_HASH 256u
 
-enum sock_queue { SOCK_Q_NONE, SOCK_Q_RX, SOCK_Q_TX, SOCK_Q_POLL, SOCK_Q_TIMER, SOCK_Q_BACKLOG };
+enum sock_queue { SOCK_Q_NONE, SOCK_Q_RX, SOCK_Q_TX, SOCK_Q_POLL, SOCK_Q_TIMER, SOCK_Q_BACKLOG,
+		  SOCK_Q_LINK };	/* kept by ring_link.c until it may begin */
 
 enum sock_op_flags {
 	SOCK_OP_SKIP = 1 << 0,		/* LEAT_SQE_CQE_SKIP_SUCCESS */
@@ -176,6 +177,7 @@ struct socks {
 	uint32_t sockets;
 	uint32_t ops_free;	/* a stack through `next`, 0: none */
 	uint32_t backlog;	/* a queue of finished operations */
+	uint32_t chain_open;	/* ring_link.c: what the next submission belongs to, 0: nothing */
 	struct sock *all;	/* [0] is never used: no descriptor is 0 */
 	struct net *net;
 	struct list stalled;	/* operations that wait for room here, by rx.stall */
@@ -192,6 +194,8 @@ struct socks {
 	uint32_t colds_max;
 	uint32_t cold_free, cold_fresh;	/* given back, and first one never used */
 	nsec wall;
+	struct sock_op *last_op;	/* made last */
+	uint64_t chains_over, chains_failed;	/* bit of op->link - 1: what it waited for ended */
 	bool calling;		/* leat_call(): nothing may wait */
 	struct list binds[SOCK_BINDS_HASH];	/* struct sock_cold by port */
 	struct sock_config config;
@@ -228,6 +232,7 @@ int sock_poll_remove(struct socks *s, const struct leat_sqe *sqe);
 int sock_cancel(struct socks *s, const struct leat_sqe *sqe);
 int sock_recvmsg(struct socks *s, const struct leat_sqe *sqe);
 int sock_sendmsg(struct socks *s, const struct leat_sqe *sqe);
+int sock_splice(struct socks *s, const struct leat_sqe *sqe);
 int sock_setopt_sqe(struct socks *s, const struct leat_sqe *sqe);
 int sock_getopt_sqe(struct socks *s, const struct leat_sqe *sqe);
 
@@ -245,6 +250,10 @@ int sock_getopt(struct socks *s, int32_t fd, int level, int name, void *value, u
 /* A new one for `sqe` at the end of a queue (of `k`, unless it is SOCK_Q_TIMER), or NULL. */
 struct sock_op *sock_op_new(struct socks *s, const struct leat_sqe *sqe, struct sock *k,
 			    enum sock_queue queue);
+
+/* Gone without an answer: it was only kept. */
+void sock_op_drop(struct socks *s, struct sock_op *op);
+void sock_op_cancel(struct socks *s, struct sock_op *op);
 
 /* A pending one of this opcode (LEAT_OP_N: any), or NULL. */
 struct sock_op *sock_op_find(struct socks *s, uint64_t user_data, unsigned opcode);

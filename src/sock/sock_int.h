@@ -99,7 +99,6 @@ static inline void sock_op_lends(struct sock_op *op, const struct leat_sqe *sqe)
 	op->tx.lend.refs = 1;
 }
 
-void sock_op_cancel(struct socks *s, struct sock_op *op);
 void sock_op_stall(struct socks *s, struct sock_op *op);
 void sock_op_lend_back(struct socks *s, struct sock_op *op);
 void sock_op_retry_stalled(struct socks *s);
@@ -109,6 +108,11 @@ void sock_op_check(const struct socks *s);
 int sock_error_take(struct sock *k);
 bool sock_at_eof(const struct sock *k);
 void sock_stream_rx(struct socks *s, struct sock *k, unsigned bits);
+/* What it means that there are no bytes: an error, 0 for the end, SOCK_PARKED. */
+int sock_nothing_queued(struct sock *k);
+
+/* sock_splice.c */
+int sock_splice_step(struct socks *s, struct sock *from, int32_t to_fd, uint32_t len);
 
 /* sock_tx.c: CONNECT, SEND, SEND_ZC, SHUTDOWN of streams */
 void sock_stream_tx(struct socks *s, struct sock *k);

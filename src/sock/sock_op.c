@@ -51,6 +51,7 @@ static uint32_t *queue_of(struct socks *s, const struct sock_op *op)
 		return &s->backlog;
 	case SOCK_Q_NONE:
 	case SOCK_Q_TIMER:
+	case SOCK_Q_LINK:
 		break;
 	}
 	return NULL;
@@ -164,11 +165,33 @@ struct sock_op *sock_op_new(struct socks *s, const struct leat_sqe *sqe, struct 
 		op->sock = sock_index(s, k);
 		queue_push(s, queue_of(s, op), op);
 	}
-	hash_add(s, op);
+	s->last_op = op;
+	if (queue != SOCK_Q_LINK)	/* has not begun: nobody finds it */
+		hash_add(s, op);
 	return op;
 }
 
+void sock_op_drop(struct socks *s, struct sock_op *op)
+{
+	unhook(s, op);
+	hash_del(s, op);
+	op_put(s, op);
+}
+
 /* ---- completions */
+
+/* What is linked behind it may begin, or not. */
+static COLD void link_over(struct socks *s, struct sock_op *op, int32_t res)
+{
+	uint64_t bit = 1ull << (op->link - 1);
+
+	op->link = 0;
+	if (op->opcode == LEAT_OP_LINK_TIMEOUT)
+		return;
+	s->chains_over |= bit;
+	if (res < 0)
+		s->chains_failed |= bit;
+}
 
 /* True when `op` is not needed any more. */
 static bool answer(struct socks *s, struct sock_op *op, int32_t res, uint32_t cqe_flags)
@@ -176,6 +199,8 @@ static bool answer(struct socks *s, struct sock_op *op, int32_t res, uint32_t cq
 	bool lent = cqe_flags & LEAT_CQE_F_MORE;
 
 	hash_del(s, op);	/* nothing is left that could be cancelled */
+	if (unlikely(op->link))
+		link_over(s, op, res);
 	if (res >= 0 && op->flags & SOCK_OP_SKIP)
 		return !lent;
 	if (unlikely(sock_cq_room(s) == 0)) {
@@ -412,7 +437,8 @@ void sock_op_check(const struct socks *s)
 
 		if (op->opcode == LEAT_OP_N)
 			continue;
-		loose += op->queue == SOCK_Q_TIMER || op->queue == SOCK_Q_NONE;
+		loose += op->queue == SOCK_Q_TIMER || op->queue == SOCK_Q_NONE ||
+			 op->queue == SOCK_Q_LINK;
 		assert(op->queue != SOCK_Q_NONE || op->flags & SOCK_OP_LENT);
 		hashed += !!(op->flags & SOCK_OP_HASHED);
 	}

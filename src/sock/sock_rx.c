@@ -28,7 +28,7 @@ bool sock_at_eof(const struct sock *k)
 }
 
 /* Nothing is queued: the result that this means, or SOCK_PARKED. */
-static int nothing_queued(struct sock *k)
+int sock_nothing_queued(struct sock *k)
 {
 	int err = sock_error_take(k);
 
@@ -106,7 +106,7 @@ static int recv_step(struct socks *s, struct sock *k, struct sock_want *w)
 	if (w->done >= enough(s, k, w) || (w->done && over) || w->len == 0)
 		res = (int)w->done;
 	else
-		res = w->done ? SOCK_PARKED : nothing_queued(k);
+		res = w->done ? SOCK_PARKED : sock_nothing_queued(k);
 	if (res >= 0)
 		sock_want_plain(w);
 	return res;
@@ -116,9 +116,14 @@ static int recv_step(struct socks *s, struct sock *k, struct sock_want *w)
 static bool recv_one(struct socks *s, struct sock *k, struct sock_op *op)
 {
 	struct sock_want w = sock_want_rx(op);
-	int res = recv_step(s, k, &w);
+	int res;
 
-	op->rx.done = w.done;
+	if (unlikely(op->opcode == LEAT_OP_SPLICE)) {
+		res = sock_splice_step(s, k, (int32_t)op->rx.cookie, op->rx.len);
+	} else {
+		res = recv_step(s, k, &w);
+		op->rx.done = w.done;
+	}
 	if (res == SOCK_PARKED)
 		return false;
 	sock_op_finish(s, op, res, nonempty(k));
@@ -150,7 +155,7 @@ static bool recv_multi(struct socks *s, struct sock *k, struct sock_op *op, unsi
 	}
 	if (likely(!(bits & (TCP_READY_EOF | TCP_READY_ERROR))))
 		return false;
-	res = nothing_queued(k);
+	res = sock_nothing_queued(k);
 	if (res == SOCK_PARKED)
 		return false;
 	sock_op_finish(s, op, res, 0);

@@ -321,6 +321,7 @@ int duo_listen(struct duo *d, unsigned side, uint16_t port)
 	struct leat_sqe sqe = duo_sqe(LEAT_OP_BIND, stream(d, side));
 
 	sqe.addr = (uintptr_t)&a;
+	assert(leat_ring_setsockopt(&d->h[side].ring, sqe.fd, 1, 2, &(int){1}, 4) == 0);
 	assert(duo_do(d, side, sqe) == 0);
 	sqe = duo_sqe(LEAT_OP_LISTEN, sqe.fd);
 	sqe.len = 64;
