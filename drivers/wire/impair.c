@@ -106,6 +106,19 @@ static void deliver(struct impair *w, const uint8_t *frame, uint32_t len, nsec l
 		choose_flips(w, frame, len, d);
 }
 
+/* Would a router mark it? The two bits are 10 or 01, and the queue is long. */
+static bool is_marked(struct impair *w, const uint8_t *frame, uint32_t len, nsec waits)
+{
+	const struct impair_faults *f = &w->faults;
+	bool capable = len >= ETH_LEN + 20 && frame[12] == 8 && frame[13] == 0 &&
+		       ((frame[ETH_LEN + 1] & 3) == 1 || (frame[ETH_LEN + 1] & 3) == 2);
+
+	if (!f->mark_bytes || !capable || waits / 8000 * f->rate_bps / 1000000 <= f->mark_bytes)
+		return false;
+	w->marked++;
+	return true;
+}
+
 static enum impair_fate fate_of(struct impair *w, uint32_t len, nsec now, bool faulty, nsec *leaves)
 {
 	const struct impair_faults *f = &w->faults;
@@ -133,6 +146,7 @@ void impair_decide(struct impair *w, const uint8_t *frame, uint32_t len, nsec no
 	w->fates[out->fate]++;
 	if (out->fate != IMPAIR_PASS)
 		return;
+	out->to[0].marked = is_marked(w, frame, len, leaves - now);
 	deliver(w, frame, len, leaves, faulty, &out->to[out->n++]);
 	if (faulty && w->faults.dup_ppm && prng_chance_ppm(&w->prng, w->faults.dup_ppm)) {
 		out->to[out->n].duplicate = true;
@@ -141,8 +155,22 @@ void impair_decide(struct impair *w, const uint8_t *frame, uint32_t len, nsec no
 	}
 }
 
+/* CE, and the header's checksum as RFC 1624 §3 has it: m' - m is at most 3, in the low byte. */
+static void mark(uint8_t *frame)
+{
+	uint8_t *tos = frame + ETH_LEN + 1, *sum = frame + ETH_LEN + 10;
+	uint32_t c = (uint32_t)sum[0] << 8 | sum[1], more = 3u - (*tos & 3u);
+
+	c = c >= more ? c - more : c + 0xffff - more;
+	*tos |= 3;
+	sum[0] = (uint8_t)(c >> 8);
+	sum[1] = (uint8_t)c;
+}
+
 void impair_flip(const struct impair_delivery *d, uint8_t *frame, uint32_t len)
 {
+	if (d->marked)
+		mark(frame);
 	for (uint32_t i = 0; i < d->flips_n; i++) {
 		assert(d->flips[i] < 8 * len);
 		frame[d->flips[i] / 8] ^= (uint8_t)(0x80u >> d->flips[i] % 8);

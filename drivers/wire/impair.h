@@ -26,6 +26,8 @@ struct impair_faults {		/* all zero: a perfect wire without delay */
 	nsec reorder_by;
 	uint64_t rate_bps;	/* bits a second; 0: no limit */
 	uint32_t queue_bytes;	/* may wait for the rate; 0: no limit */
+	/* when so many wait, ECN-capable IPv4 packets are marked (RFC 3168 §5); 0: never */
+	uint32_t mark_bytes;
 	/* bytes of a frame without its Ethernet header; longer is lost; 0: no limit */
 	uint32_t mtu;
 	nsec blackout_every, blackout_for;	/* nothing passes in the last part of each period */
@@ -45,7 +47,7 @@ struct impair_delivery {
 	uint8_t flips_n;
 	/* bit positions, 0: highest bit of the first byte */
 	uint32_t flips[IMPAIR_FLIPS_MAX];
-	bool reordered, duplicate;
+	bool reordered, duplicate, marked;
 };
 
 struct impair_verdict {
@@ -64,7 +66,7 @@ struct impair {
 	uint32_t spell_left;	/* frames still to be lost in this bad spell */
 	/* every flip of this wire turns a bit into this: see impair_flip() */
 	bool flip_to;
-	uint64_t frames, fates[IMPAIR_FATES], duplicated, reordered, corrupted;
+	uint64_t frames, fates[IMPAIR_FATES], duplicated, reordered, corrupted, marked;
 };
 
 void impair_init(struct impair *w, const struct impair_faults *faults, uint64_t seed);
@@ -74,7 +76,7 @@ void impair_init(struct impair *w, const struct impair_faults *faults, uint64_t 
 void impair_decide(struct impair *w, const uint8_t *frame, uint32_t len, nsec now,
 		   struct impair_verdict *out);
 
-/* Applies the flips of a delivery to its copy of the frame.
+/* Applies the flips and the mark of a delivery to its copy of the frame.
  *
  * The flips of one wire all turn bits the same way, so their sum over any set of its frames is
  * no multiple of 65535 and the Internet checksum always notices.  Damage that it cannot notice

@@ -79,6 +79,7 @@ struct cc_ops {
 
 extern const struct cc_ops cc_newreno;	/* RFC 5681, RFC 6582 windows, RFC 3465 with L = 2 */
 extern const struct cc_ops cc_cubic;	/* RFC 9438 with RFC 9406 */
+extern const struct cc_ops cc_dctcp;	/* RFC 8257 */
 
 /* By name, as TCP_CONGESTION gives it ("reno" is "newreno" too); NULL: none is called so. */
 const struct cc_ops *cc_find(const char *name, size_t len);

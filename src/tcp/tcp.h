@@ -36,6 +36,10 @@ enum tcp_cookies {		/* RFC 4987 §3.6 */
 	TCP_COOKIES_ALWAYS,		/* tests */
 };
 
+/* RFC 3168: not, when the peer asks (the default, as Linux's), or asked for by us too. A congestion
+ * control that needs it asks in any case. */
+enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ACCEPT, TCP_ECN_ASK };
+
 struct tcp_config {
 	uint32_t conns_max;		/* connections, half-open ones included */
 	uint32_t timewaits_max;
@@ -61,6 +65,7 @@ struct tcp_config {
 	/* connections with something rare (tcp_opt.h); 0: conns_max, 4096 at most */
 	uint32_t sides_max;
 	bool timestamps, window_scale, sack;	/* offered; all on */
+	enum tcp_ecn ecn;
 	const struct cc_ops *cc;
 	/* Tests only: initial sequence numbers lie at most so far below 2^32; 0: RFC 6528. */
 	uint32_t iss_below_wrap;
@@ -82,6 +87,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t cookies_sent, cookies_taken, cookies_failed;
 	uint64_t sides_full;		/* a choice was refused for want of room */
 	uint64_t rcvbufs_grown, sndbufs_grown;
+	uint64_t ecn_marks, ecn_cuts;	/* segments that came marked; windows that shrank for it */
 };
 
 struct tcp_conn;
@@ -253,7 +259,7 @@ struct tcp_info {		/* what leat's own page, ss and getsockopt(TCP_INFO) tell */
 	/* what Linux's struct tcp_info has besides, by its names */
 	uint8_t ca_state;		/* enum tcp_ca_state */
 	uint8_t retransmits, probes, backoff;
-	uint8_t options;		/* of linux/tcp.h: 1 timestamps, 2 SACK, 4 scale */
+	uint8_t options;		/* of linux/tcp.h: 1 timestamps, 2 SACK, 4 scale, 8 ECN */
 	uint32_t pmtu, advmss;
 	uint32_t lost, sacked;		/* bytes of unacked */
 	nsec ato;			/* after which a delayed ACK leaves */

@@ -35,6 +35,7 @@ const struct tcp_config tcp_config_default = {
 	.timestamps = true,
 	.window_scale = true,
 	.sack = true,
+	.ecn = TCP_ECN_ACCEPT,
 	.cc = &cc_cubic,
 };
 
@@ -315,6 +316,8 @@ static enum tcp_ca_state ca_state(const struct tcp_conn *c)
 		return TCP_CA_LOSS;
 	if (c->flags & TCPF_RECOVERY)
 		return TCP_CA_RECOVERY;
+	if (c->flags & TCPF_ECN_CUT)
+		return TCP_CA_CWR;
 	return c->rtx.dupacks || tcp_sack_bytes(c) ? TCP_CA_DISORDER : TCP_CA_OPEN;
 }
 
@@ -326,7 +329,7 @@ static void info_of_linux(const struct tcp *t, const struct tcp_conn *c, struct 
 	i->probes = c->rtx.probes;
 	i->backoff = c->rtx.backoff;
 	i->options = (uint8_t)((c->flags & TCPF_TS ? 1 : 0) | (c->flags & TCPF_SACK ? 2 : 0) |
-			       (c->flags & TCPF_WSCALE ? 4 : 0));
+			       (c->flags & TCPF_WSCALE ? 4 : 0) | (c->flags & TCPF_ECN ? 8 : 0));
 	i->pmtu = c->path.mtu;
 	i->advmss = tcp_open_mss(t, c);
 	i->lost = c->rtx.lost_bytes;

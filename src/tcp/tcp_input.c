@@ -359,6 +359,8 @@ static void take_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	again = s->ack == c->snd.una && s->ack != c->snd.nxt && !s->len &&
 		s->wnd == c->snd.wnd && !(s->flags & WIRE_TCP_FIN);
 	tcp_sack_take(t, c, s);
+	if (unlikely(s->flags & WIRE_TCP_ECE && c->flags & TCPF_ECN))
+		tcp_ecn_echoed(t, c);
 	if (seq_gt(s->ack, c->snd.una)) {
 		tcp_rtx_acked(t, c, s);
 		tcp_want_output(t, c);
@@ -501,6 +503,8 @@ static enum drop segment_arrives(struct tcp *t, struct tcp_conn *c, struct tcp_s
 	take_timestamp(t, c, s);
 	if ((why = check_ack(t, c, s)))		/* fifth:  ACK */
 		return why;
+	if (c->flags & TCPF_ECN)
+		tcp_ecn_received(t, c, s);
 	if (unlikely(s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT))
 		tcp_user_timeout_told(t, c, s->h->user_timeout);
 	take_ack(t, c, s);
@@ -518,6 +522,8 @@ static bool fast_path(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	    (s->flags & ~WIRE_TCP_PSH) != WIRE_TCP_ACK || c->loss ||
 	    s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT ||
 	    c->flags & (TCPF_RECOVERY | TCPF_LOSS | TCPF_PROBING | TCPF_FIN_SENT | TCPF_ORPHAN))
+		return false;
+	if (c->flags & TCPF_ECN && (s->p->rx.ecn == TCP_ECN_CE || c->flags & TCPF_ECE))
 		return false;
 	if (s->ack - c->snd.una > c->snd.nxt - c->snd.una || s->len > c->rcv.adv - c->rcv.nxt)
 		return false;

@@ -50,6 +50,10 @@ enum tcp_conn_flags {
 	TCPF_PTO = 1 << 19,		/* timer.rtx_at is a probe's, RFC 8985 §7.2 */
 	TCPF_REO = 1 << 20,		/* timer.rtx_at is the reordering window's, RFC 8985 §6.2 */
 	TCPF_EMBRYO = 1 << 17,		/* not accepted yet: `listener` counts, not `owner` */
+	TCPF_ECN = 1 << 21,		/* agreed, RFC 3168 §6.1.1 */
+	TCPF_ECE = 1 << 22,		/* our ACKs echo a mark */
+	TCPF_CWR = 1 << 23,		/* the next new data says that the window shrank */
+	TCPF_ECN_CUT = 1 << 24,		/* for marks, and this window is not over yet */
 	TCPF_QUICKACK = 1 << 30,	/* no ACK is delayed */
 };
 
@@ -447,6 +451,14 @@ void tcp_user_timeout_from(struct tcp_conn *c, nsec since);
 nsec tcp_user_timeout_at(const struct tcp *t, const struct tcp_conn *c);
 uint16_t tcp_user_timeout_option(const struct tcp *t, const struct tcp_conn *c);
 void tcp_user_timeout_told(struct tcp *t, struct tcp_conn *c, uint16_t option);
+
+/* tcp_ecn.c */
+enum { TCP_ECN_ECT0 = 2, TCP_ECN_CE = 3 };	/* in the IP header, RFC 3168 §5 */
+uint8_t tcp_ecn_syn_flags(const struct tcp *t, const struct tcp_conn *c);
+void tcp_ecn_agree(const struct tcp *t, struct tcp_conn *c, uint8_t syn_flags);
+void tcp_ecn_received(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_ecn_echoed(struct tcp *t, struct tcp_conn *c);
+uint8_t tcp_ecn_send(struct tcp_conn *c, uint8_t *flags, bool fresh);
 
 /* tcp_tune.c */
 uint32_t tcp_tune_rcvbuf_max(const struct tcp *t, const struct tcp_conn *c);

@@ -214,6 +214,8 @@ void tcp_listen_syn_ack(struct tcp *t, const struct tcp_listener *l, const struc
 	struct ip_path path = {0};
 	struct addr src = e->local;
 
+	if (a->ecn && t->config.ecn)
+		h.flags |= WIRE_TCP_ECE;
 	if (ip_path_find(t->ip, &path, &src, &e->remote) < 0)
 		return;
 	h.mss = tcp_open_mss_of(&path, tcp_listener_get(t, l, TCP_OPT_MAXSEG));

@@ -102,6 +102,7 @@ void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c)
 		h.user_timeout = tcp_user_timeout_option(t, c);
 		h.opts |= h.user_timeout ? WIRE_TCP_OPT_USER_TIMEOUT : 0;
 	}
+	h.flags |= tcp_ecn_syn_flags(t, c);
 	c->segs_out++;
 	if (c->snd.nxt == c->iss) {
 		tcp_snd_syn_sent(c, t->core->now);

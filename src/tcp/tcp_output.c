@@ -73,6 +73,7 @@ void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h
 		c->snd.wscale = MIN(h->wscale, TCP_WSCALE_MAX);
 	}
 	tcp_snd_set_mss(t, c, h->opts & WIRE_TCP_OPT_MSS ? h->mss : TCP_MSS_DEFAULT);
+	tcp_ecn_agree(t, c, h->flags);
 	c->snd.wnd = c->snd.wnd_max = h->wnd;	/* never scaled, RFC 7323 §2.2 */
 	c->snd.wl1 = h->seq;
 	c->snd.wl2 = c->iss;
@@ -230,7 +231,7 @@ static inline uint64_t header_sum(const uint8_t *b, uint32_t n, uint64_t sum)
 static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_t seq,
 		 uint8_t flags, uint64_t sum)
 {
-	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
+	struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
 	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN, sack = 0;
 	uint16_t wnd = window_field(c, &edge), csum;
 	struct ip_send own;
@@ -238,6 +239,8 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 
 	if (unlikely(c->loss && c->flags & TCPF_SACK))
 		sack = sack_option(c, option, hlen, p->total);
+	if (unlikely(c->flags & TCPF_ECN))	/* a probe of a closed window is not new data */
+		how.tos = tcp_ecn_send(c, &flags, p->total && seq == c->snd.nxt && c->snd.wnd);
 	b = pkt_push(p, hlen + sack);
 	wire_tcp_write_plain(b, c->lport, c->rport, seq, c->rcv.nxt, flags, wnd);
 	if (c->flags & TCPF_TS)

@@ -317,7 +317,10 @@ void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c)
 	tcp_undo_begin(t, c);
 	c->flags |= TCPF_RECOVERY;
 	c->rtx.recover = c->snd.nxt;
-	c->cc.ops->on_loss(&c->cc, &e);
+	if (!(c->flags & TCPF_ECN_CUT))
+		c->cc.ops->on_loss(&c->cc, &e);
+	if (c->flags & TCPF_ECN)
+		c->flags |= TCPF_CWR;	/* RFC 3168 §6.1.2 */
 	if (c->loss)
 		tcp_prr_begin(c);
 	t->n.fast_retransmits++;
@@ -366,6 +369,11 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 	ack.acked = s->ack - c->snd.una;
 	ack.app_limited = cc_app_limited(&c->cc);
 	ack.round_start = cc_round(&c->cc, s->ack, c->snd.nxt);
+	if (unlikely(c->flags & TCPF_ECN)) {
+		ack.marked = s->flags & WIRE_TCP_ECE ? ack.acked : 0;
+		if (ack.round_start)
+			c->flags &= ~(uint32_t)TCPF_ECN_CUT;
+	}
 	tcp_snd_acked(t, c, s->ack, lent);
 	ip_path_confirm(t->ip, &c->path);
 	c->rtx.dupacks = c->rtx.retries = c->rtx.probes = 0;

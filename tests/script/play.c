@@ -165,6 +165,8 @@ static const char *differs_tcp(const struct spec *want, const struct seg *got)
 		return "sequence number";
 	if (w->len != got->len)
 		return "length";
+	if (w->tos != got->tos)
+		return "type of service ([ect0], [tos N]; none written: 0)";
 	if (want->has_ack && w->ack != got->ack)
 		return "acknowledgment number";
 	if (want->has_win && w->win != got->win)
@@ -284,12 +286,8 @@ static const struct fact counts[] = {
 	COUNT(keepalives),
 	COUNT(listen_overflows),   COUNT(cookies_sent),     COUNT(cookies_taken),
 	COUNT(cookies_failed),	   COUNT(sides_full),
-	COUNT(timewait_full),
-	COUNT(losses_full),
-	COUNT(dsacks),
-	COUNT(frto_spurious),
-	COUNT(undone),
-	COUNT(tail_loss_probes),
+	COUNT(timewait_full),	   COUNT(ecn_marks),	    COUNT(ecn_cuts),
+	COUNT(rcvbufs_grown),	   COUNT(sndbufs_grown),
 };
 
 static bool fact_of(const struct fact *facts, unsigned n, const char *name, const void *base,

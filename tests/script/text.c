@@ -204,6 +204,7 @@ static const struct key keys[] = {
 	KEY(synack_retries),
 	KEY(syn_cookies),
 	KEY(losses_max),
+	KEY(ecn),
 	KEY(sides_max),
 	KEY(iss_below_wrap),
 	KEY_OF("frames", config.frames),

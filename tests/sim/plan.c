@@ -247,6 +247,9 @@ static void draw_later(struct dice *d, struct station_plan *s)
 		n++;
 	if (chance(d, 50))
 		s->config.tcp.rcvbuf_max = s->config.tcp.sndbuf_max = 0;
+	s->config.tcp.ecn = (enum tcp_ecn)below(d, 3);
+	if (s->faults.rate_bps && chance(d, 50))
+		s->faults.mark_bytes = below(d, s->faults.queue_bytes);
 	s->config.tcp.cc = chance(d, 50) ? tcp_config_default.cc : cc_at(below(d, n));
 }
 

@@ -125,6 +125,10 @@ static void join(struct course *k, unsigned i)
 	host_config(&config, k->race->seed + i);
 	config.frames = config.bare = FRAMES;
 	config.tcp = k->race->tcp ? *k->race->tcp : tcp_config_default;
+	if (i == MINE && k->race->cc[0]->ecn)
+		config.tcp.cc = k->race->cc[0];	/* who echoes exactly */
+	if (k->race->mark_bytes)
+		config.tcp.ecn = TCP_ECN_ASK;
 	config.tcp.conns_max = config.tcp.timewaits_max = 16;
 	why = host_init(&r->host, &config, k->sim.now);
 	assert(why == NULL);
@@ -161,6 +165,7 @@ void race_run(const struct race *r, struct race_result *out)
 	}
 	c.faults[MINE].rate_bps = r->rate_bps;
 	c.faults[MINE].queue_bytes = queue_of(r);
+	c.faults[MINE].mark_bytes = r->mark_bytes;
 	c.faults[MINE].loss_ppm = r->loss_ppm;
 	wire_new(&k.wire, &c);
 	for (unsigned i = 0; i <= r->flows; i++)
@@ -169,6 +174,7 @@ void race_run(const struct race *r, struct race_result *out)
 	while (sim_step(&k.sim, SIM_START + r->duration))
 		;
 	out->queue_full = wire_impair(k.wire, MINE)->fates[IMPAIR_QUEUE_FULL];
+	out->marked = wire_impair(k.wire, MINE)->marked;
 	out->lost = wire_impair(k.wire, MINE)->fates[IMPAIR_LOST];
 	for (unsigned i = 0; i <= r->flows; i++) {
 		if (i != MINE)
@@ -211,12 +217,12 @@ int race_table(const struct cc_ops *cc, nsec duration)
 	return 0;
 }
 
-/* Two flows, one of them ten seconds late; what they got in the last two thirds. */
+/* Two flows, one of them ten seconds late; what they got after a minute. */
 static bool shared(const char *name, nsec rtt)
 {
 	const struct cc_ops *cc = cc_find(name, CC_NAME_MAX);
 	struct race r = {.rate_bps = 40000000, .rtt = rtt, .flows = 2, .cc = {cc, cc},
-			 .start = {0, SEC(10)}, .duration = SEC(120), .count_from = SEC(40),
+			 .start = {0, SEC(10)}, .duration = SEC(240), .count_from = SEC(60),
 			 .seed = 3};
 	struct race_result out;
 	double a, b;
@@ -230,9 +236,33 @@ static bool shared(const char *name, nsec rtt)
 	return MIN(a, b) > 0.9 * MAX(a, b);
 }
 
+/* Where routers mark, a flow fills the path and loses nothing. */
+static int marks(const char *name)
+{
+	const struct cc_ops *cc = cc_find(name, CC_NAME_MAX);
+	bool dctcp = cc->ecn;
+	struct race r = {.rate_bps = 100000000, .rtt = dctcp ? MSEC(2) : MSEC(20), .flows = 1,
+			 .cc = {cc}, .duration = SEC(20), .count_from = SEC(2), .seed = 5,
+			 .mark_bytes = dctcp ? 20000 : 120000, .queue_bytes = 1000000};
+	struct race_result out;
+	double rate;
+	bool good;
+
+	race_run(&r, &out);
+	rate = race_rate(&r, &out, 0) / 1e6;
+	good = rate > 88 && !out.queue_full && out.marked && out.n[0].ecn_cuts;
+	printf("%s - %s where %u bytes are marked: %.1f Mbit/s of 100, %llu marked, %llu cuts, "
+	       "%llu lost\n",
+	       good ? "ok" : "not ok", name, r.mark_bytes, rate, (unsigned long long)out.marked,
+	       (unsigned long long)out.n[0].ecn_cuts, (unsigned long long)out.queue_full);
+	return !good;
+}
+
 int race_fairness(void)
 {
 	int bad = 0;
+
+	bad += marks("cubic") + marks("dctcp");
 
 	bad += !shared("cubic", MSEC(20));
 	bad += !shared("cubic", MSEC(60));

@@ -14,6 +14,7 @@ struct race {
 	uint64_t rate_bps;
 	nsec rtt;			/* without the queue */
 	uint32_t loss_ppm;		/* of bytes; ACKs are not lost */
+	uint32_t mark_bytes;		/* 0: no marks */
 	uint32_t queue_bytes;		/* 0: a round trip's worth, at least 64 KiB */
 	unsigned flows;
 	const struct cc_ops *cc[RACE_FLOWS_MAX];
@@ -27,7 +28,7 @@ struct race {
 struct race_result {
 	uint64_t bytes[RACE_FLOWS_MAX];
 	struct tcp_counters n[RACE_FLOWS_MAX];	/* of each sender */
-	uint64_t queue_full, lost;
+	uint64_t queue_full, lost, marked;
 };
 
 void race_run(const struct race *r, struct race_result *out);
