@@ -8,7 +8,8 @@ BUILD=${BUILD:-build}
 JOBS=${JOBS:-$(nproc)}
 
 tools/setup.sh ${PARTS:-build}
-have=$(find src include port drivers lib apps examples tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort || true)
+folders="src include port drivers lib posix go apps examples tests bench"
+have=$(find $folders -name '*.[ch]' 2>/dev/null | LC_ALL=C sort || true)
 configure() {
 	meson setup "$@" "$BUILD" ${MESON_ARGS:-} >"$log" && return
 	cat "$log" >&2

@@ -20,12 +20,13 @@ def main(build, only):
     modules, compilers = law.read(build)
     jobs = []
     for module, (folder, kind, sees) in modules.items():
-        compiler = compilers['core' if kind in ('core', 'headers') else 'hosted']
         for h in sorted((law.ROOT / folder).glob('*.h')):
             if kind == 'plugin' and h.stem.endswith('_int'):
                 continue                     # needs what the plug-in needs, which may not be here
             if not only or module in only:
-                jobs.append((build, compiler, module, folder, h))
+                # Of the ABI the core includes the ring; the rest is for programs, which have a C library.
+                core = kind in ('core', 'headers') and (module != 'leat' or h.name == 'ring.h')
+                jobs.append((build, compilers['core' if core else 'hosted'], module, folder, h))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda j: compiles(*j), jobs))
     for n, (what, good, err) in enumerate(results, 1):
