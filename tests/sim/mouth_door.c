@@ -226,12 +226,13 @@ static void sent(struct side *s, const struct leat_cqe *c)
 	}
 	d->sending = false;
 	d->lent = c->flags & LEAT_CQE_F_MORE;
-	if (c->res == -E_NOBUFS)	/* too many pieces are lent for now */
+	if (c->res == -E_NOBUFS) {	/* too many pieces are lent for now */
 		s->write_at = world_now(s->station->world) + MSEC(1);
-	else if (c->res < 0 && c->res != -E_CANCELED)
+		s->sent -= d->out_len;
+	} else if (c->res < 0 && c->res != -E_CANCELED) {
 		side_failed(s, -c->res);
-	/* less only when it failed meanwhile; the next one says so */
-	else if (c->res >= 0)
+	}
+	if (c->res >= 0)		/* less only when it failed meanwhile; the next one says so */
 		s->sent -= d->out_len - (uint32_t)c->res;
 }
 
