@@ -7,6 +7,8 @@
 #include "lib/lib_int.h"
 #include "port/port.h"
 
+#define LIB_DHCP_PATIENCE SEC(15)
+
 const char *leat_version(void)
 {
 	return LEAT_VERSION;
@@ -94,6 +96,34 @@ static void lib_unmap(struct lib *l)
 	port_unmap(l, sizeof(*l));
 }
 
+/* Runs the stack until a server has given it an address. */
+static int lib_lease(struct lib *l, uint8_t index, char *why, size_t size)
+{
+	nsec end = port_now() + LIB_DHCP_PATIENCE;
+	int err = net_dhcp_start(&l->net, &l->dhcp, index);
+	struct port_wait wait = { .fd = l->link.dev.wake_fd };
+
+	if (err) {
+		fmt(why, size, "DHCP: port 68 of the stack is taken");
+		return err;
+	}
+	while (!l->dhcp.bound) {
+		nsec now = port_now(), next = MIN(net_poll(&l->net, now), end);
+
+		if (now >= end) {
+			fmt(why, size, "no DHCP server answered on %s within %u s; give an address: "
+			    "ip=ADDRESS/PREFIX", l->options.net,
+			    (unsigned)(LIB_DHCP_PATIENCE / SEC(1)));
+			return -E_TIMEDOUT;
+		}
+		if (!l->link.dev.ops->arm(&l->link.dev) && next > now)
+			port_idle_until(MIN(next, now + MSEC(20)), &wait, wait.fd >= 0);
+	}
+	l->link.addr = l->dhcp.addr;
+	l->link.prefix = l->dhcp.prefix;
+	return 0;
+}
+
 /* The device is open; gives the stack its address and routes on it. */
 static int lib_address(struct lib *l, char *why, size_t size)
 {
@@ -103,6 +133,10 @@ static int lib_address(struct lib *l, char *why, size_t size)
 
 	if (!link->dev.ops)	/* "none" */
 		return 0;
+	if (link->dhcp) {
+		index = net_add_dev(&l->net, &link->dev);
+		return index < 0 ? index : lib_lease(l, (uint8_t)index, why, size);
+	}
 	if (!link->has_addr) {
 		fmt(why, size, "a stack on %s needs an address; add ,ip=ADDRESS/PREFIX or ,ip=dhcp",
 		    l->options.net);
@@ -196,7 +230,10 @@ unsigned leat_ring_close(struct leat_ring *ring)
 void leat_address(struct leat_ring *ring, struct leat_addr *addr)
 {
 	*addr = (struct leat_addr){ .port = 0 };
-	mem_copy(addr->ip, lib_of(ring)->link.addr.b, sizeof(addr->ip));
+	if (lib_of(ring)->dhcp.bound)
+		mem_copy(addr->ip, lib_of(ring)->dhcp.addr.b, sizeof(addr->ip));
+	else
+		mem_copy(addr->ip, lib_of(ring)->link.addr.b, sizeof(addr->ip));
 }
 
 void leat_outside(struct leat_ring *ring, const struct leat_addr *host, uint16_t port,

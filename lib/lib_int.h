@@ -14,6 +14,7 @@ struct lib {
 	struct leat_ring ring;
 	struct net net;
 	struct drivers_link link;
+	struct net_dhcp dhcp;
 	struct leat_options options;
 	void *region, *private, *door;	/* mapped */
 	size_t region_bytes, private_bytes, door_bytes;

@@ -379,7 +379,8 @@ static void serve_on_signal(int sig)
 	leat_wake(serve_ring);
 }
 
-static void serve_run(struct serve *s)
+/* From here on Ctrl-C is an orderly end. */
+static void serve_catch(struct serve *s)
 {
 	struct sigaction act = { .sa_handler = serve_on_signal }, hup;
 
@@ -389,6 +390,10 @@ static void serve_run(struct serve *s)
 	sigaction(SIGHUP, NULL, &hup);
 	if (hup.sa_handler != SIG_IGN)		/* nohup(1) */
 		sigaction(SIGHUP, &act, NULL);
+}
+
+static void serve_run(struct serve *s)
+{
 	while (!serve_signals) {
 		leat_wait(s->ring, LEAT_FOREVER);
 		httpd_run(s->httpd);
@@ -433,8 +438,10 @@ static int serve_main(int argc, char **argv)
 	status = serve_open_ring(&s);
 	if (!status)
 		status = serve_open_httpd(&s);
-	if (!status)
+	if (!status) {
+		serve_catch(&s);
 		status = serve_publish(&s);
+	}
 	if (!status) {
 		serve_run(&s);
 		serve_finish(&s);

@@ -64,6 +64,11 @@
 	X(UDP_PORT_ZERO, "UDP destination port 0") \
 	X(UDP_NO_PORT, "UDP port not bound") \
 	X(UDP_RCVBUF, "UDP receive buffer full") \
+	/* dhcp */ \
+	X(DHCP_SHORT, "DHCP message too short") \
+	X(DHCP_OPTION, "DHCP message malformed, or it grants what cannot be") \
+	X(DHCP_NOT_OURS, "DHCP message for somebody else") \
+	X(DHCP_STATE, "DHCP answer to nothing that was asked") \
 	/* tcp */ \
 	X(TCP_SHORT, "TCP segment shorter than its header") \
 	X(TCP_OFFSET, "TCP data offset wrong") \

@@ -131,6 +131,8 @@ void ip_fini(struct ip *ip);
 
 /* 0, -E_NOSPC, -E_EXIST, -E_INVAL.  An address brings its prefix's route and is announced. */
 int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t if_index);
+/* 0 or -E_NOENT.  Its prefix's route goes with it; connections from it are their owners'. */
+int ip_del_addr(struct ip *ip, const struct addr *addr);
 int ip_add_route(struct ip *ip, const struct ip_route *route);
 int ip_del_route(struct ip *ip, const struct addr *dst, uint8_t prefix);
 

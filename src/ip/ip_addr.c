@@ -45,6 +45,30 @@ int ip_add_addr(struct ip *ip, const struct addr *addr, uint8_t prefix, uint8_t 
 	return 0;
 }
 
+int ip_del_addr(struct ip *ip, const struct addr *addr)
+{
+	for (unsigned i = 0; i < ip->addrs_n; i++) {
+		struct ip_addr a = ip->addrs[i];
+		struct addr dst = addr_v4(addr_to_v4(addr) & ip_mask(a.prefix));
+
+		if (!addr_eq(&a.addr, addr))
+			continue;
+		ip->addrs_n--;
+		for (unsigned k = i; k < ip->addrs_n; k++) {
+			ip->addrs[k] = ip->addrs[k + 1];
+			ip->v4[k] = ip->v4[k + 1];
+		}
+		ip->pair = 0;
+		if (a.if_index != IP_IF_LOOP) {
+			ip_del_route(ip, &dst, a.prefix);
+			link_del_local(ip->link, addr, a.if_index);
+		}
+		ip_generation_next(ip);
+		return 0;
+	}
+	return -E_NOENT;
+}
+
 bool ip_is_local(const struct ip *ip, const struct addr *a)
 {
 	if (!addr_is_v4(a))

@@ -108,6 +108,8 @@ void link_add_upper(struct link *l, uint16_t type, void (*input)(void *, struct 
 		    void *self);
 int link_add_local(struct link *l, const struct addr *addr, uint8_t if_index);	/* announces it */
 
+void link_del_local(struct link *l, const struct addr *addr, uint8_t if_index);
+
 /* Takes in a burst from device `if_index`. */
 void link_input(struct link *l, uint8_t if_index, struct pkt **p TAKES, unsigned n);
 

@@ -80,6 +80,16 @@ int link_add_local(struct link *l, const struct addr *addr, uint8_t if_index)
 	return 0;
 }
 
+void link_del_local(struct link *l, const struct addr *addr, uint8_t if_index)
+{
+	for (unsigned i = 0; i < l->locals_n; i++) {
+		if (l->locals[i].if_index != if_index || !addr_eq(&l->locals[i].addr, addr))
+			continue;
+		l->locals[i] = l->locals[--l->locals_n];
+		return;
+	}
+}
+
 /* ---- input */
 
 static const struct link_upper *upper_of(const struct link *l, uint16_t type)

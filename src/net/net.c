@@ -89,6 +89,7 @@ void net_init(struct net *net, const struct net_config *config, void *region, vo
 
 void net_fini(struct net *net)
 {
+	net_dhcp_stop(net);
 	tcp_fini(&net->tcp);
 	ip_fini(&net->ip);
 	link_fini(&net->link);
@@ -167,7 +168,7 @@ void net_flush(struct net *net)
 nsec net_poll(struct net *net, nsec now)
 {
 	bool any = false, again;
-	nsec next;
+	nsec next, dhcp = NSEC_NEVER;
 
 	assert(now >= net->core.now);
 	net->core.now = now;
@@ -176,6 +177,8 @@ nsec net_poll(struct net *net, nsec now)
 		if (!ip_deliver(&net->ip))
 			break;
 	again |= timers(net);
+	if (net->dhcp)
+		dhcp = net_dhcp_poll(net);
 	if (net->drain)
 		again |= net->drain(net->drain_ctx);
 	net_flush(net);
@@ -183,7 +186,7 @@ nsec net_poll(struct net *net, nsec now)
 	net->polls_idle += !any;
 	if (again || !list_empty(&net->tcp.out) || net->ip.loop.head)
 		return now;
-	next = wheel_next(&net->core.wheel);
+	next = MIN(wheel_next(&net->core.wheel), dhcp);
 	for (unsigned d = 0; d < net->link.devs_n; d++) {
 		struct netdev *dev = net->link.devs[d].dev;
 
@@ -203,4 +206,6 @@ void net_check(const struct net *net)
 	ip_check(&net->ip);
 	udp_check(&net->udp);
 	tcp_check(&net->tcp);
+	if (net->dhcp)
+		dhcp_check(&net->dhcp->dhcp);
 }

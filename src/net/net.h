@@ -5,6 +5,7 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include "dhcp/dhcp.h"
 #include "ip/ip.h"
 #include "link/link.h"
 #include "tcp/tcp.h"
@@ -26,6 +27,17 @@ struct net_config {
  * fill them. */
 void net_config_default(struct net_config *config);
 
+struct net_dhcp {		/* the owner's memory, as long as it runs */
+	struct dhcp dhcp;
+	struct udp_sock sock;
+	uint8_t if_index, prefix;
+	bool bound, routed;	/* the lease's address, its default route are in ip */
+	struct addr addr;
+	uint32_t router;
+	nsec bound_at;
+	uint64_t conflicts;	/* of link, as the address was taken */
+};
+
 struct net {
 	struct core core;
 	struct pool pool;
@@ -38,6 +50,7 @@ struct net {
 	bool (*drain)(void *ctx);
 	void (*sock_timer)(void *ctx, struct wheel_node *n);	/* TIMER_SOCK and TIMER_RING */
 	void *drain_ctx;
+	struct net_dhcp *dhcp;	/* NULL: addresses are the owner's business */
 	uint64_t polls, polls_idle;	/* calls, and those that found nothing to do */
 };
 
@@ -56,6 +69,12 @@ void net_fini(struct net *net);
 /* A device must be open and stay so until net_fini().  Returns its interface index or a negative
  * error. */
 int net_add_dev(struct net *net, struct netdev *dev);
+
+/* Asks for an address on a device, by every poll from now on, and keeps the lease; d->bound tells
+ * whether there is one.  0, or -E_ADDRINUSE when port 68 is taken. */
+int net_dhcp_start(struct net *net, struct net_dhcp *d, uint8_t if_index);
+void net_dhcp_stop(struct net *net);
+nsec net_dhcp_poll(struct net *net);	/* a part of net_poll(): the next deadline */
 
 /* One bounded round: receive bursts, timers that are due, drain, output, doorbells.  Returns the
  * moment by which it wants to be called again (`now` itself: at once; NSEC_NEVER: only when a
