@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sockcheck sim fuzz bench soak img qemu boot docs install clean
+.PHONY: help setup build serve test check sockcheck sim fuzz bench interop soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -27,6 +27,8 @@ fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=nam
 	@tools/fuzz.sh
 bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ...']
 	@tools/bench.sh $(ARGS)
+interop: ## every kind of link against the kernel, minutes [WORDS='tap ...']
+	@tools/interop.sh
 soak: ## (comes later) hours of load with faults
 	@tools/later.sh soak
 img: ## the boot image: build/leat.elf and a disc [SITE=folder CMDLINE='ip=...']
