@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "drivers/e1000/e1000.h"
+#include "drivers/rtl8139/rtl8139.h"
 #include "drivers/virtio/virtio_net.h"
 #include "port/metal/metal.h"
 
@@ -15,6 +16,7 @@ struct kernel_nic {
 static const struct kernel_nic kernel_nics[] = {
 	{ "virtio", virtio_net_is, virtio_net_open },
 	{ "e1000", e1000_is, e1000_open },
+	{ "rtl8139", rtl8139_is, rtl8139_open },
 };
 
 static bool nic_wanted(const struct kernel *k, const struct kernel_nic *nic)
