@@ -8,7 +8,8 @@
 
 size_t ip_bytes(void)
 {
-	return ALIGN_UP(IP_IDS * sizeof(uint32_t), CACHE_LINE) + ip_frag_bytes();
+	return ALIGN_UP(IP_IDS * sizeof(uint32_t), CACHE_LINE) +
+	       ALIGN_UP(ip_frag_bytes(), CACHE_LINE) + ip_pmtu_bytes();
 }
 
 /* Whoever remembers a path finds it again. */
@@ -27,6 +28,7 @@ void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 {
 	struct ip_proto icmp = {.proto = WIRE_PROTO_ICMP, .input = ip_icmp_input, .self = ip};
 	struct ip_proto igmp = {.proto = WIRE_PROTO_IGMP, .input = ip_igmp_input, .self = ip};
+	uint8_t *m = mem;
 
 	mem_zero(ip, sizeof(*ip));
 	ip->core = core;
@@ -37,7 +39,9 @@ void ip_init(struct ip *ip, struct core *core, struct link *link, void *mem)
 	ip->ids = mem;
 	for (unsigned i = 0; i < IP_IDS; i++)
 		ip->ids[i] = (uint32_t)prng_u64(&core->prng);
-	ip_frag_init(ip, (uint8_t *)mem + ALIGN_UP(IP_IDS * sizeof(uint32_t), CACHE_LINE));
+	m += ALIGN_UP(IP_IDS * sizeof(uint32_t), CACHE_LINE);
+	ip_frag_init(ip, m);
+	ip_pmtu_init(ip, m + ALIGN_UP(ip_frag_bytes(), CACHE_LINE));
 	link->unreachable = ip_unreachable;
 	link->changed = link_changed;
 	link->unreachable_ctx = ip;
@@ -53,6 +57,7 @@ void ip_fini(struct ip *ip)
 			pkt_put(ip->batch[row][--ip->batch_n[row]]);
 	pktq_free(&ip->loop);
 	ip_frag_fini(ip);
+	ip_pmtu_fini(ip);
 }
 
 void ip_add_proto(struct ip *ip, const struct ip_proto *proto)
@@ -86,4 +91,5 @@ void ip_check(const struct ip *ip)
 	}
 	assert(looped == ip->loop.n && looped <= IP_LOOP_MAX);
 	ip_frag_check(ip);
+	ip_pmtu_check(ip);
 }

@@ -16,6 +16,10 @@
 /* RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60 to 120: docs/adr/0006-fragments.md. */
 #define IP_FRAG_TIMEOUT SEC(30)
 #define IP_TTL_DEFAULT 64
+#define IP_PMTU_MAX 256u		/* destinations with an MTU of their own */
+#define IP_PMTU_AGE SEC(600)	/* RFC 1191 §6.3: ten minutes */
+/* A smaller one is not believed: RFC 1191 §3 allows 68, which would make 28 bytes of payload. */
+#define IP_PMTU_MIN 552u
 #define IP_LOOP_MTU 65520u
 #define IP_LOOP_MAX 4096u	/* packets to ourselves that wait */
 #define IP_LOOP_BUDGET 256u	/* of them taken in by one ip_deliver() */
@@ -56,6 +60,7 @@ enum ip_path_kind {
 	IP_PATH_LOOP = 2,	/* to ourselves: the L4 checksum is not looked at */
 	IP_PATH_BCAST = 4,
 	IP_PATH_MCAST = 8,
+	IP_PATH_FRAGMENT = 32,	/* narrower than what is believed: routers must fragment */
 	IP_PATH_CSUM = 16,	/* the device fills L4 checksums of packets marked PKT_CSUM_TODO */
 };
 
@@ -70,6 +75,7 @@ struct ip_error {
 	uint16_t mtu;
 	struct addr from;	/* who says so; unspecified: we do */
 	uint8_t type, code;	/* of the message, ICMP's numbers */
+	uint16_t len;			/* of our packet, 0: it never left */
 	uint16_t l4_len;
 	const uint8_t *l4;	/* the first bytes of our transport header, at least 8 */
 };
@@ -96,6 +102,7 @@ struct ip_group {		/* that we are in on a device */
 };
 
 struct ip_frag;			/* private to ip_frag.c */
+struct ip_pmtu;			/* private to ip_pmtu.c */
 
 struct ip {
 	struct core *core;
@@ -118,6 +125,9 @@ struct ip {
 	struct ip_frag *frag;
 	struct ip_group groups[IP_GROUPS_MAX];
 	unsigned groups_n;
+	struct ip_pmtu *pmtu;
+	uint32_t pmtus;		/* in use */
+	struct wheel_node pmtu_timer;
 	uint32_t *ids;		/* counters behind the identification field, see ip_output.c */
 	/* rate limit of errors, RFC 1812 §4.3.2.8: when the bucket is full again */
 	nsec icmp_next;
@@ -145,6 +155,14 @@ void ip_add_proto(struct ip *ip, const struct ip_proto *proto);
 /* Fills `path` for dst and picks a source when *src is unspecified.  0 or -E_NETUNREACH,
  * -E_ADDRNOTAVAIL (src not ours), -E_NOBUFS (neighbour cache full). */
 int ip_path_find(struct ip *ip, struct ip_path *path, struct addr *src, const struct addr *dst);
+
+/* What the first link of the path takes, whatever is known of the others: the MSS that a SYN
+ * offers is of that (RFC 1191 §3.1). */
+uint16_t ip_path_link_mtu(const struct ip *ip, const struct ip_path *path);
+
+/* The way to `dst` takes no more than this: from a transport that has judged an ICMP error.  True
+ * when it is news; then every path is found anew. */
+bool ip_pmtu_lower(struct ip *ip, const struct addr *dst, uint16_t mtu);
 
 /* Forward progress to `path`'s destination: its neighbour is reachable (RFC 4861 §7.3.1). */
 void ip_path_confirm(struct ip *ip, const struct ip_path *path);

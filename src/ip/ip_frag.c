@@ -345,6 +345,10 @@ void ip_frag_timer(struct ip *ip, struct wheel_node *n)
 {
 	struct datagram *d = container_of(n, struct datagram, timer);
 
+	if (n == &ip->pmtu_timer) {
+		ip_pmtu_expire(ip);
+		return;
+	}
 	/* RFC 1122 §3.3.2: if the first fragment came, the source is told. */
 	if (d->first && d->first->rx.hash == 0)
 		ip_icmp_error(ip, d->first, WIRE_ICMP_TIME_EXCEEDED, 1, 0);

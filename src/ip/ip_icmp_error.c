@@ -100,6 +100,7 @@ enum drop ip_icmp_error_input(struct ip *ip, const struct pkt *p, const struct w
 		e.hard = unreach[icmp->code].hard;
 		if (icmp->code == WIRE_ICMP_FRAG)
 			e.mtu = next_mtu(icmp->mtu, h.total_len);
+		e.len = h.total_len;
 	}
 	return tell(ip, &h, quote + h.header_len, n - h.header_len, &e);
 }

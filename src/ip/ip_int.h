@@ -54,6 +54,15 @@ int ip_send_on(struct ip *ip, const struct ip_path *path, const struct addr *dst
 int ip_split(struct ip *ip, const struct ip_path *path, const struct addr *src,
 	     const struct addr *dst, const struct ip_send *how, struct pkt *p TAKES);
 
+/* ---- ip_pmtu.c */
+
+size_t ip_pmtu_bytes(void);
+void ip_pmtu_init(struct ip *ip, void *mem);
+void ip_pmtu_fini(struct ip *ip);
+void ip_pmtu_apply(const struct ip *ip, struct ip_path *path, const struct addr *dst);
+void ip_pmtu_expire(struct ip *ip);
+void ip_pmtu_check(const struct ip *ip);
+
 /* ---- ip_frag.c */
 
 size_t ip_frag_bytes(void);

@@ -193,7 +193,13 @@ int ip_path_find(struct ip *ip, struct ip_path *path, struct addr *src, const st
 	if (!path->neigh)
 		return -E_NOBUFS;
 	path_set_dev(ip, path, r->if_index, IP_PATH_NEIGH);
+	ip_pmtu_apply(ip, path, dst);
 	return 0;
+}
+
+uint16_t ip_path_link_mtu(const struct ip *ip, const struct ip_path *path)
+{
+	return path->kind & IP_PATH_LOOP ? path->mtu : ip->link->devs[path->if_index].dev->mtu;
 }
 
 void ip_path_confirm(struct ip *ip, const struct ip_path *path)

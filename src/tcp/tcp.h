@@ -40,6 +40,12 @@ enum tcp_cookies {		/* RFC 4987 §3.6 */
  * control that needs it asks in any case. */
 enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ACCEPT, TCP_ECN_ASK };
 
+enum tcp_probing {		/* RFC 4821: larger segments are tried ... */
+	TCP_PROBING_OFF,
+	TCP_PROBING_BLACK_HOLE,		/* after a black hole was found; the default */
+	TCP_PROBING_ALWAYS,		/* from a small size on, whatever routers say */
+};
+
 struct tcp_config {
 	uint32_t conns_max;		/* connections, half-open ones included */
 	uint32_t timewaits_max;
@@ -60,6 +66,7 @@ struct tcp_config {
 	uint8_t syn_retries, data_retries;	/* 6, 15: then E_TIMEDOUT (RFC 1122 §4.2.3.5) */
 	uint8_t synack_retries;		/* 5 */
 	uint8_t syn_cookies;		/* enum tcp_cookies */
+	uint8_t mtu_probing;		/* enum tcp_probing */
 	/* connections that miss something at once; 0: conns_max, 1024 at most */
 	uint32_t losses_max;
 	/* connections with something rare (tcp_opt.h); 0: conns_max, 4096 at most */
@@ -78,6 +85,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t in_segs, out_segs, retrans_segs, out_rsts, in_bytes, out_bytes;
 	uint64_t fast_path_data, fast_path_ack;
 	uint64_t tail_loss_probes, undone, frto_spurious, dsacks, losses_full;
+	uint64_t pmtu_lowered, black_holes, pmtu_probes;
 	uint64_t keepalives;		/* probes of idle connections */
 	uint64_t rto_fired, fast_retransmits, delayed_acks, zero_window_probes, challenge_acks;
 	/* a segment was not built for want of a frame; tried again */

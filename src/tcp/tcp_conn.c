@@ -30,6 +30,7 @@ const struct tcp_config tcp_config_default = {
 	.syn_retries = 6,
 	.synack_retries = 5,
 	.syn_cookies = TCP_COOKIES_WHEN_FULL,
+	.mtu_probing = TCP_PROBING_BLACK_HOLE,
 	.data_retries = 15,
 	.losses_max = 0,
 	.timestamps = true,

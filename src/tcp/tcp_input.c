@@ -689,6 +689,8 @@ void tcp_icmp_error(void *tcp, const struct ip_error *e)
 		core_count_drop(t->core, DROP_ICMP_ABOUT, NULL);
 		return;
 	}
-	if (c->state == TCP_SYN_SENT && e->hard)
+	if (e->mtu)
+		tcp_pmtu_icmp(t, c, e);
+	else if (c->state == TCP_SYN_SENT && e->hard)
 		tcp_conn_fail(t, c, e->err);
 }

@@ -11,6 +11,7 @@
  *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
  *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
  *   opts   tcp_opt.c      what the owner chose
+ *   mtu    tcp_pmtu.c     how large segments may be
  *   keep   tcp_keep.c     when a silent peer is given up
  *   tune   tcp_tune.c     how fast the owner takes bytes, for the size of its buffer
  *   timer  tcp_timer.c    all deadlines, one wheel node
@@ -140,6 +141,15 @@ struct tcp_loss {
  * the pool is empty, the rare thing is refused. */
 struct tcp_side {
 	struct tcp_opts opts;
+	struct {
+		nsec next_at;		/* when the next probe may leave */
+		uint32_t from, to;	/* sequence numbers of the probe */
+		uint16_t bound;		/* the largest known to pass; 0: the path's */
+		uint16_t high;		/* and the largest that may */
+		uint16_t probe;		/* the size that is out, 0: none */
+		uint16_t mss_max;	/* what the peer and we agreed on at the start */
+		bool halving;
+	} mtu;
 	struct {
 		nsec at;		/* keepalive's deadline */
 		nsec since;		/* when progress ended, of the user timeout */
@@ -429,7 +439,7 @@ uint32_t tcp_iss_above(uint32_t iss, uint32_t old_nxt);
 uint32_t tcp_ts_offset(const struct tcp *t, const struct tcp_ends *e);
 uint8_t tcp_open_wscale(const struct tcp *t, uint32_t buf);
 void tcp_open_buffers(struct tcp *t, struct tcp_conn *c);
-uint16_t tcp_open_mss_of(const struct ip_path *path, uint32_t chosen);
+uint16_t tcp_open_mss_of(const struct tcp *t, const struct ip_path *path, uint32_t chosen);
 enum drop tcp_syn_sent_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c);
@@ -441,6 +451,18 @@ void tcp_side_free(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
 /* How its packets go when its owner chose a TTL or a TOS; `plain`: when not. */
 struct ip_send tcp_opt_how(const struct tcp_conn *c, const struct ip_send *plain);
+
+/* tcp_pmtu.c */
+void tcp_pmtu_start(struct tcp *t, struct tcp_conn *c);
+void tcp_pmtu_refresh(struct tcp *t, struct tcp_conn *c);	/* ip's generation changed */
+bool tcp_pmtu_fragments(const struct tcp *t, const struct tcp_conn *c);
+void tcp_pmtu_icmp(struct tcp *t, struct tcp_conn *c, const struct ip_error *e);
+void tcp_pmtu_timeout(struct tcp *t, struct tcp_conn *c);
+/* These are for connections with a side. */
+uint32_t tcp_pmtu_probe_len(const struct tcp *t, struct tcp_conn *c);
+void tcp_pmtu_probe_sent(struct tcp *t, struct tcp_conn *c, uint32_t from);
+void tcp_pmtu_lost(struct tcp_conn *c, const struct tcp_tx *tx);
+void tcp_pmtu_acked(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_keep.c */
 void tcp_keep_start(struct tcp *t, struct tcp_conn *c);	/* or stops it, by what was chosen */
@@ -489,6 +511,8 @@ void tcp_snd_buffer(struct tcp_conn *c, uint32_t buf);
 void tcp_snd_tell_room(struct tcp *t, struct tcp_conn *c);
 void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
 void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss);
+void tcp_snd_change_mss(struct tcp_conn *c, uint32_t mss);
+struct pkt *tcp_snd_front(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len);
 void tcp_snd_window(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_snd_syn_acked(struct tcp_conn *c);
 void tcp_snd_acked(struct tcp *t, struct tcp_conn *c, uint32_t ack, uint32_t lent);
@@ -529,6 +553,10 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_rtx_dupack(struct tcp *t, struct tcp_conn *c);
 /* the timer fired: RTO, SYN, FIN or persist */
 void tcp_rtx_expired(struct tcp *t, struct tcp_conn *c);
+/* The first `len` bytes of an entry as one of their own, before it; NULL for want of memory. */
+struct pkt *tcp_rtx_split(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len);
+void tcp_rtx_too_long(struct tcp *t, struct tcp_conn *c, uint32_t mss);	/* go again, cut */
+uint32_t tcp_rtx_head_len(const struct tcp_conn *c);	/* of the segment that goes again first */
 struct pkt *tcp_rtx_next_lost(struct tcp_conn *c);
 void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry);
 void tcp_rtx_window_opened(struct tcp *t, struct tcp_conn *c);

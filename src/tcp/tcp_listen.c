@@ -218,7 +218,7 @@ void tcp_listen_syn_ack(struct tcp *t, const struct tcp_listener *l, const struc
 		h.flags |= WIRE_TCP_ECE;
 	if (ip_path_find(t->ip, &path, &src, &e->remote) < 0)
 		return;
-	h.mss = tcp_open_mss_of(&path, tcp_listener_get(t, l, TCP_OPT_MAXSEG));
+	h.mss = tcp_open_mss_of(t, &path, tcp_listener_get(t, l, TCP_OPT_MAXSEG));
 	if (a->ts) {
 		h.opts |= WIRE_TCP_OPT_TS;
 		h.ts_val = a->ts_val;

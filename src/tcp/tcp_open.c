@@ -58,16 +58,17 @@ void tcp_open_buffers(struct tcp *t, struct tcp_conn *c)
 }
 
 /* What our SYN offers, RFC 9293 §3.7.1: the path's MTU less headers of fixed size. */
-uint16_t tcp_open_mss_of(const struct ip_path *path, uint32_t chosen)
+uint16_t tcp_open_mss_of(const struct tcp *t, const struct ip_path *path, uint32_t chosen)
 {
-	uint32_t mss = path->mtu > 40 ? path->mtu - 40u : TCP_MSS_DEFAULT;
+	uint32_t mtu = ip_path_link_mtu(t->ip, path);
+	uint32_t mss = mtu > 40 ? mtu - 40u : TCP_MSS_DEFAULT;
 
 	return (uint16_t)(chosen ? MIN(mss, chosen) : mss);
 }
 
 uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c)
 {
-	return tcp_open_mss_of(&c->path, tcp_conn_get(t, c, TCP_OPT_MAXSEG));
+	return tcp_open_mss_of(t, &c->path, tcp_conn_get(t, c, TCP_OPT_MAXSEG));
 }
 
 /* SYN in SYN-SENT, SYN-ACK in SYN-RECEIVED; the first time or again. */
@@ -122,6 +123,7 @@ void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_se
 	tcp_rtx_established(t, c, s);
 	tcp_set_state(t, c, TCP_ESTABLISHED);
 	tcp_keep_start(t, c);
+	tcp_pmtu_start(t, c);
 	if (!l) {
 		tcp_conn_ready(t, c, TCP_READY_CONNECTED | TCP_READY_WRITABLE);
 		return;

@@ -61,6 +61,12 @@ void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
 	cc_round_from(&c->cc, c->snd.una);
 }
 
+void tcp_snd_change_mss(struct tcp_conn *c, uint32_t mss)
+{
+	c->snd.mss = (uint16_t)mss;
+	cc_set_mss(&c->cc, mss);
+}
+
 /* The peer's SYN told what it can do and take. */
 void tcp_snd_options(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h)
 {
@@ -231,7 +237,8 @@ static inline uint64_t header_sum(const uint8_t *b, uint32_t n, uint64_t sum)
 static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_t seq,
 		 uint8_t flags, uint64_t sum)
 {
-	struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
+	struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT,
+			      .dont_fragment = true};
 	uint32_t edge, hlen = c->flags & TCPF_TS ? WIRE_TCP_LEN + 12 : WIRE_TCP_LEN, sack = 0;
 	uint16_t wnd = window_field(c, &edge), csum;
 	struct ip_send own;
@@ -259,8 +266,9 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 	tcp_timer_ack_off(c);
 	c->segs_out++;
 	t->n.out_segs++;
-	if (unlikely(c->side)) {
-		own = tcp_opt_how(c, &how);
+	if (unlikely(c->side || c->path.kind & IP_PATH_FRAGMENT)) {
+		own = c->side ? tcp_opt_how(c, &how) : how;
+		own.dont_fragment = !tcp_pmtu_fragments(t, c);
 		ip_output(t->ip, &c->path, &c->local, &c->remote, &own, p);
 		return;
 	}
@@ -418,7 +426,7 @@ static struct plan decide(const struct tcp_conn *c)
 
 /* The first `len` bytes of an entry as an entry of their own: a slice, or a copy when no
  * descriptor is left.  NULL for want of memory. */
-static struct pkt *front_of(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
+struct pkt *tcp_snd_front(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
 {
 	struct tcp_tx *tx = tcp_tx(p);
 	struct pkt *front = pkt_slice(p, (uint32_t)(tx->payload - p->data), len);
@@ -457,7 +465,7 @@ static bool split_unsent(struct tcp *t, struct tcp_conn *c, uint32_t len)
 			return true;
 		tx = tcp_tx(p);
 	}
-	front = front_of(t, c, p, len);
+	front = tcp_snd_front(t, c, p, len);
 	if (!front)
 		return no_memory(t, c), false;
 	tx->payload += len;
@@ -525,11 +533,19 @@ static uint32_t run_of(const struct tcp_conn *c, struct pkt *entry)
 
 bool tcp_output_entry(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 {
-	uint32_t len = run_of(c, entry), left;
-	bool last = tcp_tx(entry)->seq + len == c->snd.end;
-	uint8_t flags = WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) |
-			(last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0);
+	uint32_t len, left;
+	uint8_t flags;
+	bool last;
 
+	while (unlikely(tcp_tx(entry)->len > c->snd.mss)) {
+		entry = tcp_rtx_split(t, c, entry, c->snd.mss);
+		if (!entry)
+			return no_memory(t, c), false;
+	}
+	len = run_of(c, entry);
+	last = tcp_tx(entry)->seq + len == c->snd.end;
+	flags = WIRE_TCP_ACK | (last ? WIRE_TCP_PSH : 0) |
+		(last && c->flags & TCPF_FIN_SENT ? WIRE_TCP_FIN : 0);
 	left = emit_run(t, c, entry, len, flags);
 	if (!left)
 		return false;
@@ -660,10 +676,24 @@ static bool frto_new(struct tcp *t, struct tcp_conn *c)
 	return n;
 }
 
+/* RFC 4821 §7.4: one segment that is larger than the others. */
+static NOINLINE void probe_mtu(struct tcp *t, struct tcp_conn *c)
+{
+	struct plan plan = {.len = tcp_pmtu_probe_len(t, c)};
+	uint32_t from = c->snd.nxt, wnd = c->snd.wnd - MIN(from - c->snd.una, c->snd.wnd);
+
+	if (!plan.len || plan.len > wnd || tcp_rtx_pipe(c) + plan.len > c->cc.cwnd)
+		return;
+	if (send_plan(t, c, plan) && c->snd.nxt - from == plan.len)
+		tcp_pmtu_probe_sent(t, c, from);
+}
+
 static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 {
 	unsigned n = 0;
 
+	if (unlikely(c->side && c->side->mtu.bound && c->snd.unsent.head))
+		probe_mtu(t, c);
 	while (n < TCP_OUT_SEGS_MAX && c->rtx.lost_bytes && resend_lost(t, c))
 		n++;
 	while (n < TCP_OUT_SEGS_MAX && !(c->rtx.lost_bytes)) {
@@ -688,6 +718,8 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 			tcp_open_send_syn(t, c);
 		return;
 	}
+	if (unlikely(!ip_path_fresh(t->ip, &c->path)))
+		tcp_pmtu_refresh(t, c);
 	if (c->snd.una == c->snd.nxt && c->snd.unsent.head)
 		restart_after_idle(t, c);
 	if (!unlikely(c->loss && c->loss->undo.frto == 2) || !frto_new(t, c))

@@ -156,10 +156,52 @@ void tcp_rtx_mark_lost(struct tcp_conn *c, struct pkt *entry)
 
 	if (tx->flags & (TX_LOST | TX_SACKED))
 		return;
+	if (unlikely(c->side))
+		tcp_pmtu_lost(c, tx);
 	tx->flags |= TX_LOST;
 	c->rtx.lost_bytes += tx->len;
 	if (!c->rtx.hint || seq_lt(tx->seq, tcp_tx(c->rtx.hint)->seq))
 		c->rtx.hint = entry;
+}
+
+struct pkt *tcp_rtx_split(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
+{
+	struct pkt *front = tcp_snd_front(t, c, p, len), **slot = &c->rtx.sent.head;
+	struct tcp_tx *tx = tcp_tx(p), *ftx;
+
+	if (!front)
+		return NULL;
+	ftx = tcp_tx(front);
+	ftx->sent_at = tx->sent_at;
+	ftx->sends = tx->sends;
+	tx->flags &= (uint8_t)~TX_SUM;
+	ftx->flags = tx->flags;
+	tx->payload += len;
+	tx->seq += len;
+	tx->len -= len;
+	while (*slot != p)
+		slot = &tcp_tx(*slot)->link;
+	*slot = front;
+	if (c->rtx.hint == p)
+		c->rtx.hint = front;
+	return front;
+}
+
+void tcp_rtx_too_long(struct tcp *t, struct tcp_conn *c, uint32_t mss)
+{
+	for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
+		if (tcp_tx(p)->len > mss)
+			tcp_rtx_mark_lost(c, p);
+}
+
+uint32_t tcp_rtx_head_len(const struct tcp_conn *c)
+{
+	uint32_t len = 0;
+
+	for (struct pkt *p = c->rtx.sent.head; p && len + tcp_tx(p)->len <= c->snd.mss;
+	     p = tcp_tx(p)->link)
+		len += tcp_tx(p)->len;
+	return len;
 }
 
 void tcp_rtx_unmark(struct tcp_conn *c)
@@ -375,6 +417,8 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 			c->flags &= ~(uint32_t)TCPF_ECN_CUT;
 	}
 	tcp_snd_acked(t, c, s->ack, lent);
+	if (unlikely(c->side))
+		tcp_pmtu_acked(t, c);
 	ip_path_confirm(t->ip, &c->path);
 	c->rtx.dupacks = c->rtx.retries = c->rtx.probes = 0;
 	if (unlikely(!ack.rtt))
@@ -518,6 +562,7 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		c->rtx.dup_bytes = c->rtx.dupacks = 0;
 		for (struct pkt *p = c->rtx.sent.head; p; p = tcp_tx(p)->link)
 			tcp_rtx_mark_lost(c, p);
+		tcp_pmtu_timeout(t, c);
 	} else {
 		tcp_output_fin_again(t, c);
 	}

@@ -203,6 +203,7 @@ static const struct key keys[] = {
 	KEY(halves_max),
 	KEY(synack_retries),
 	KEY(syn_cookies),
+	KEY(mtu_probing),
 	KEY(losses_max),
 	KEY(ecn),
 	KEY(sides_max),

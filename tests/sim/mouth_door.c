@@ -232,7 +232,7 @@ static void sent(struct side *s, const struct leat_cqe *c)
 	} else if (c->res < 0 && c->res != -E_CANCELED) {
 		side_failed(s, -c->res);
 	}
-	if (c->res >= 0)		/* less only when it failed meanwhile; the next one says so */
+	if (c->res >= 0)		/* less only when it failed: the next one says so */
 		s->sent -= d->out_len - (uint32_t)c->res;
 }
 

@@ -65,11 +65,18 @@ static void draw_heavy(struct dice *d, struct impair_faults *f)
 	}
 }
 
+/* A way that is narrower than its ends, and does not say so: RFC 4821 §7.7. */
+static void draw_black_hole(struct dice *d, struct impair_faults *f)
+{
+	if (chance(d, 10))
+		f->mtu = (uint32_t)between(d, 600, 1500);
+}
+
 static void draw_wire(struct dice *d, struct impair_faults *f, enum weather w)
 {
 	*f = (struct impair_faults){.delay = magnitude(d, USEC(1), MSEC(5))};
 	if (w == WEATHER_LIGHT)
-		draw_light(d, f);
+		draw_light(d, f), draw_black_hole(d, f);
 	else if (w == WEATHER_HEAVY)
 		draw_heavy(d, f);
 	f->jitter = chance(d, 50) ? magnitude(d, USEC(1), f->delay + USEC(2)) : 0;
