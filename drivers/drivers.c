@@ -109,7 +109,8 @@ static int drivers_packet(struct drivers_link *link, const struct drivers_spec *
 		.name = spec->arg,
 		.mac = spec->mac,
 		.mtu = spec->mtu,
-		.plain = spec->mode && !strcmp(spec->mode, "plain"),
+		.plain = spec->mode && strcmp(spec->mode, "offload") != 0,
+		.all = spec->mode && !strcmp(spec->mode, "cable"),
 	};
 
 	return packet_open(&link->dev, pool, &config, why, size);
@@ -150,7 +151,7 @@ static const struct drivers_kind drivers_kinds[] = {
 	    .what = "a TAP interface of the kernel: created, or joined" },
 	  drivers_tap },
 	{ { .name = "packet", .form = "packet:IF", .keys = DRIVERS_ADDRESS " mode exception",
-	    .modes = "offload plain",
+	    .modes = "offload plain cable",
 	    .what = "a network interface, beside the kernel (AF_PACKET)" },
 	  drivers_packet },
 	{ { .name = "xdp", .form = "xdp:IF", .keys = DRIVERS_ADDRESS " queues mode exception",

@@ -2,6 +2,8 @@
 #ifndef APPS_LEAT_LEAT_H
 #define APPS_LEAT_LEAT_H
 
+#include "leat/leat.h"
+
 #include "base/types.h"
 
 enum {
@@ -16,6 +18,8 @@ struct leat_command {
 	int (*run)(int argc, char **argv);	/* argv[0] is the subcommand's name */
 };
 
+extern const struct leat_command leat_bench;
+extern const struct leat_command leat_bulk;
 extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
 extern const struct leat_command leat_wire;
@@ -49,5 +53,8 @@ bool leat_unit_bytes(const char *text, uint32_t *out);
 
 /* LEAT_EXIT_OK when --net was typed rightly; else LEAT_EXIT_USAGE, after a line on stderr. */
 int leat_net_check(const char *command, const char *spec);
+
+/* The same of --poll. */
+int leat_poll_mode(const char *command, const char *text, enum leat_poll_mode *mode);
 
 #endif

@@ -1,4 +1,5 @@
-/* `leat net`: what links there are.  Prints the tables of drivers/; opens nothing. */
+/* `leat net`: what links there are.  Prints the tables of drivers/; opens nothing.  And what all
+ * commands with a stack have in common. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,25 @@ int leat_net_check(const char *command, const char *spec)
 	if (!drivers_check(spec, why, sizeof(why)))
 		return LEAT_EXIT_OK;
 	fprintf(stderr, "leat %s: %s; see leat net help\n", command, why);
+	return LEAT_EXIT_USAGE;
+}
+
+int leat_poll_mode(const char *command, const char *text, enum leat_poll_mode *mode)
+{
+	static const char *const names[] = {
+		[LEAT_POLL_ADAPTIVE] = "adaptive",
+		[LEAT_POLL_BUSY] = "busy",
+		[LEAT_POLL_SLEEP] = "sleep",
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*mode = (enum leat_poll_mode)i;
+		return LEAT_EXIT_OK;
+	}
+	fprintf(stderr, "leat %s: --poll is adaptive, busy or sleep, not \"%s\"\n",
+		command, text);
 	return LEAT_EXIT_USAGE;
 }
 

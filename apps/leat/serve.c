@@ -86,24 +86,6 @@ static int serve_options(struct serve *s, int argc, char **argv)
 	return leat_net_check("serve", s->net);
 }
 
-static int serve_poll_mode(const char *text, enum leat_poll_mode *mode)
-{
-	static const char *const names[] = {
-		[LEAT_POLL_ADAPTIVE] = "adaptive",
-		[LEAT_POLL_BUSY] = "busy",
-		[LEAT_POLL_SLEEP] = "sleep",
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(text, names[i]))
-			continue;
-		*mode = (enum leat_poll_mode)i;
-		return LEAT_EXIT_OK;
-	}
-	fprintf(stderr, "leat serve: --poll is adaptive, busy or sleep, not \"%s\"\n", text);
-	return LEAT_EXIT_USAGE;
-}
-
 /* leat's own pages: beside the source tree that the program was built in, or installed with it. */
 static bool serve_own_site(struct serve *s)
 {
@@ -167,7 +149,7 @@ static int serve_open_ring(struct serve *s)
 	int err;
 
 	leat_options_init(&options);
-	err = serve_poll_mode(s->poll, &options.poll);
+	err = leat_poll_mode("serve", s->poll, &options.poll);
 	if (err)
 		return err;
 	options.net = s->net;

@@ -230,10 +230,13 @@ static int cable_open_end(struct cable *c, unsigned i, const char *end)
 {
 	bool tap = !strchr(end, ':');
 	char spec[DRIVERS_SPEC_MAX], why[512];
+	const char *mode = "";
 	int n = snprintf(spec, sizeof(spec), "%s%s", tap ? "tap:" : "", end);
 
-	if ((!strncmp(spec, "tap:", 4) || !strncmp(spec, "packet:", 7)) && !strstr(spec, "mode="))
-		n += snprintf(spec + n, sizeof(spec) - MIN((size_t)n, sizeof(spec)), ",mode=plain");
+	if (!strstr(spec, ",mode="))
+		mode = !strncmp(spec, "tap:", 4) ? ",mode=plain" :
+		       !strncmp(spec, "packet:", 7) ? ",mode=cable" : "";
+	n += snprintf(spec + n, sizeof(spec) - MIN((size_t)n, sizeof(spec)), "%s", mode);
 	if ((size_t)n >= sizeof(spec))
 		snprintf(spec, sizeof(spec), "too-long");
 	if (leat_net_check("wire", spec))

@@ -2,7 +2,7 @@
  *
  * Receives through a ring of TPACKET_V2 slots, each large enough for what the kernel may have
  * merged, and copies out of it once.  Version 3 would pack slots tighter, but hands a block over
- * only when it is full or a millisecond old.  Sends by sendmmsg(2), past the queueing discipline.
+ * only when it is full or a millisecond old.  Sends by sendmmsg(2).
  * The transmit ring is not used: the kernel gives its slots back when a socket on this machine
  * takes the frame over, and has not copied it then; bytes would change under the receiver.
  *
@@ -43,7 +43,7 @@
 struct packet {
 	char name[IFNAMSIZ];
 	int fd;			/* -1: the interface is gone */
-	bool plain;
+	bool plain, all;
 	nsec check;		/* when to ask next whether all is well */
 	uint8_t *ring;
 	size_t ring_bytes;
@@ -101,11 +101,14 @@ static int packet_options(struct netdev *dev, int fd, int interface)
 	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
 	    (!t->plain && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)) < 0 ||
-	    packet_filter(fd, dev->mac) < 0)
+	    (!t->all && packet_filter(fd, dev->mac) < 0))
 		return -errno;
 	/* What the kernel sends there is not for us.  Old kernels: the filter drops most of it. */
 	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
-	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	/* Past the queueing discipline a frame that the interface cannot cut is dropped, and not
+	 * cut in software. */
+	if (t->plain)
+		setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
 	return 0;
 }
 
@@ -422,6 +425,7 @@ int packet_open(struct netdev *dev, struct pool *pool, const struct packet_confi
 	fmt(t->name, sizeof(t->name), "%s", config->name);
 	t->fd = -1;
 	t->plain = config->plain;
+	t->all = config->all;
 	*dev = (struct netdev){
 		.ops = &packet_ops,
 		.pool = pool,

@@ -500,9 +500,9 @@ static enum drop segment_arrives(struct tcp *t, struct tcp_conn *c, struct tcp_s
 		return why;
 	if ((why = check_syn(t, c, s)))		/* fourth: SYN */
 		return why;
-	take_timestamp(t, c, s);
 	if ((why = check_ack(t, c, s)))		/* fifth:  ACK */
 		return why;
+	take_timestamp(t, c, s);		/* of nobody who does not know our numbers */
 	if (c->flags & TCPF_ECN)
 		tcp_ecn_received(t, c, s);
 	if (unlikely(s->h->opts & WIRE_TCP_OPT_USER_TIMEOUT))
