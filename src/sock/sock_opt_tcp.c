@@ -6,7 +6,7 @@ enum {
 	TCP_NODELAY = 1, TCP_MAXSEG = 2, TCP_CORK = 3, TCP_KEEPIDLE = 4, TCP_KEEPINTVL = 5,
 	TCP_KEEPCNT = 6, TCP_SYNCNT = 7, TCP_LINGER2 = 8, TCP_DEFER_ACCEPT = 9,
 	TCP_WINDOW_CLAMP = 10, TCP_INFO = 11, TCP_QUICKACK = 12, TCP_CONGESTION = 13,
-	TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25,
+	TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26,
 	TCP_FASTOPEN_CONNECT = 30,
 };
 
@@ -227,7 +227,14 @@ static int get_cc(struct socks *s, struct sock *k, void *value, uint32_t *len)
 	return 0;
 }
 
-/* ---- TCP_INFO: struct tcp_info of linux/tcp.h as of Linux 6.1 */
+/* Details of a congestion control: as Linux's, NewReno and CUBIC have none. */
+static int get_cc_info(struct socks *s, struct sock *k, void *value, uint32_t *len)
+{
+	*len = 0;
+	return 0;
+}
+
+/* ---- TCP_INFO: struct tcp_info of linux/tcp.h as of Linux 6.18 */
 
 struct linux_tcp_info {
 	uint8_t state, ca_state, retransmits, probes, backoff, options, wscale, app_limited;
@@ -241,9 +248,13 @@ struct linux_tcp_info {
 	uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
 	uint32_t delivered, delivered_ce;
 	uint64_t bytes_sent, bytes_retrans;
-	uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+	uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd, rcv_wnd, rehash;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t total_rto_time;
+	uint32_t received_ce, delivered_e1, delivered_e0, delivered_ce_bytes;
+	uint32_t received_e1, received_e0, received_ce_bytes, ecn;
 };
-static_assert(sizeof(struct linux_tcp_info) == 232, "as Linux 6.1 has it");
+static_assert(sizeof(struct linux_tcp_info) == 280, "as Linux 6.18 has it");
 
 static uint8_t state_of(const struct sock *k)
 {
@@ -301,6 +312,8 @@ static void conn_info(const struct tcp *t, const struct tcp_conn *c, struct linu
 	o->min_rtt = (uint32_t)(i.rtt_min / 1000);
 	o->bytes_sent = i.bytes_out;
 	o->snd_wnd = i.snd_wnd;
+	o->rcv_wnd = i.rcv_wnd;
+	o->total_rto = (uint16_t)MIN(i.rto_fired, UINT16_MAX);
 }
 
 static int get_info(struct socks *s, struct sock *k, void *value, uint32_t *len)
@@ -334,6 +347,7 @@ static const struct sock_opt opts[] = {
 	{TCP_NOTSENT_LOWAT, set_lowat, get_lowat},
 	{TCP_INFO, .get_raw = get_info},
 	{TCP_CONGESTION, .set_raw = set_cc, .get_raw = get_cc},
+	{TCP_CC_INFO, .get_raw = get_cc_info},
 };
 
 const struct sock_opts sock_opts_tcp = {opts, ARRAY_LEN(opts)};
