@@ -2,12 +2,34 @@
 #include "sock/sock_opt.h"
 
 enum {
-	SO_REUSEADDR = 2, SO_TYPE = 3, SO_ERROR = 4, SO_BROADCAST = 6, SO_SNDBUF = 7,
-	SO_RCVBUF = 8, SO_KEEPALIVE = 9, SO_OOBINLINE = 10, SO_PRIORITY = 12, SO_LINGER = 13,
-	SO_REUSEPORT = 15, SO_RCVLOWAT = 18, SO_SNDLOWAT = 19, SO_RCVTIMEO = 20, SO_SNDTIMEO = 21,
-	SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_TIMESTAMPNS = 35, SO_MARK = 36,
-	SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49,
-	SO_BINDTODEVICE = 25, SO_MEMINFO = 55, SO_INCOMING_NAPI_ID = 56, SO_COOKIE = 57, SO_ZEROCOPY = 60,
+	SO_REUSEADDR = 2,
+	SO_TYPE = 3,
+	SO_ERROR = 4,
+	SO_BROADCAST = 6,
+	SO_SNDBUF = 7,
+	SO_RCVBUF = 8,
+	SO_KEEPALIVE = 9,
+	SO_OOBINLINE = 10,
+	SO_PRIORITY = 12,
+	SO_LINGER = 13,
+	SO_REUSEPORT = 15,
+	SO_RCVLOWAT = 18,
+	SO_SNDLOWAT = 19,
+	SO_RCVTIMEO = 20,
+	SO_SNDTIMEO = 21,
+	SO_TIMESTAMP = 29,
+	SO_ACCEPTCONN = 30,
+	SO_TIMESTAMPNS = 35,
+	SO_MARK = 36,
+	SO_PROTOCOL = 38,
+	SO_DOMAIN = 39,
+	SO_BUSY_POLL = 46,
+	SO_INCOMING_CPU = 49,
+	SO_BINDTODEVICE = 25,
+	SO_MEMINFO = 55,
+	SO_INCOMING_NAPI_ID = 56,
+	SO_COOKIE = 57,
+	SO_ZEROCOPY = 60,
 };
 
 #define RCVBUF_MIN 2304u	/* Linux: SOCK_MIN_RCVBUF */
@@ -457,7 +479,17 @@ static int get_device(struct socks *s, struct sock *k, void *value, uint32_t *le
 /* What sock_diag(7) calls INET_DIAG_SKMEMINFO: bytes; what leat does not count is 0. */
 static int get_meminfo(struct socks *s, struct sock *k, void *value, uint32_t *len)
 {
-	enum { RMEM_ALLOC, RCVBUF, WMEM_ALLOC, SNDBUF, FWD_ALLOC, WMEM_QUEUED, OPTMEM, BACKLOG, DROPS };
+	enum {
+		RMEM_ALLOC,
+		RCVBUF,
+		WMEM_ALLOC,
+		SNDBUF,
+		FWD_ALLOC,
+		WMEM_QUEUED,
+		OPTMEM,
+		BACKLOG,
+		DROPS
+	};
 	uint32_t v[DROPS + 1] = {0};
 	struct tcp_info i;
 	int n;

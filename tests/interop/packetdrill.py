@@ -49,12 +49,13 @@ class Plugin:
     def __getattr__(self, name):
         return lambda *args: getattr(self.table, name)(None, *args)
 
-    def segment(self, flags, seq, ack=0, data=b'', options=b''):
+    def segment(self, flags, seq, ack=0, data=b''):
         """A segment of the peer, from 192.0.2.1:5000 to port 8080."""
-        head = struct.pack('!HHIIBBHHH', 5000, 8080, seq, ack, (5 + len(options) // 4) << 4, flags, 30000, 0, 0) + options
+        head = struct.pack('!HHIIBBHHH', 5000, 8080, seq, ack, 5 << 4, flags, 30000, 0, 0)
         pseudo = socket.inet_aton(PEER) + socket.inet_aton(LOCAL) + struct.pack('!HH', 6, len(head) + len(data))
         tcp = head[:16] + struct.pack('!H', sum16(pseudo + head + data)) + head[18:] + data
-        ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0) + socket.inet_aton(PEER) + socket.inet_aton(LOCAL)
+        ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0)
+        ip += socket.inet_aton(PEER) + socket.inet_aton(LOCAL)
         packet = ip[:10] + struct.pack('!H', sum16(ip)) + ip[12:] + tcp
         assert self.netdev_send(packet, len(packet)) == 0
 

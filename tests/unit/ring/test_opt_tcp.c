@@ -163,7 +163,7 @@ static void info_is_linuxs_struct(void **state)
 	int fd[2];
 
 	assert_int_equal(leat_ring_getsockopt(r, socket_of(d, 0), SOL_TCP, INFO, info, &len), 0);
-	assert_int_equal(len, 232);
+	assert_int_equal(len, 280);
 	assert_int_equal(info[0], 7);		/* TCP_CLOSE */
 	duo_pair(d, fd);
 	len = 100;
