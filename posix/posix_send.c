@@ -33,11 +33,13 @@ static bool may_not_wait(const struct sock_file *s, int flags)
 	return s->f.nonblock || flags & MSG_DONTWAIT;
 }
 
-/* The program may compute for long now: what was sent leaves. */
+/* The program may compute for long now: what was sent leaves.  A coroutine soon waits. */
 static void leave(struct sock_file *s)
 {
-	if (!s->f.nonblock)
-		posix_step(s->f.owner);
+	struct posix *p = s->f.owner;
+
+	if (!s->f.nonblock && !(p->sched && p->sched->current(p->sched)))
+		posix_step(p);
 }
 
 /* As much as there is room for, or all of a datagram. */

@@ -332,11 +332,11 @@ static void recv_timeo(void)
 	set_timeo(l, SO_RCVTIMEO, 20);
 	set_timeo(u, SO_RCVTIMEO, 20);
 	ms = ms_of(recv_one, fd[0]);
-	say(" %d", ms >= 19 && ms < 80);
+	say(" %d", ms >= 19 && ms < 5000);
 	ms = ms_of(recvmsg_one, u);
-	say(" %d", ms >= 19 && ms < 80);
+	say(" %d", ms >= 19 && ms < 5000);
 	ms = ms_of(accept_one, l);
-	say(" %d", ms >= 19 && ms < 80);
+	say(" %d", ms >= 19 && ms < 5000);
 }
 
 static void send_timeo(void)
