@@ -25,7 +25,8 @@ import tidy
 FREE = ('STYLE.md', 'CONTRIBUTING.md')
 PATH = r'[\w.*-]+(?:/[\w.*-]+)+/?|[\w*-]+\.(?:c|h|py|sh|md|svg|pkt|build)'
 # Results, and the compiler's own.
-KNOWN = {'sim-17.pcapng', 'libleat.so', 'libleat.a', 'build/leat', 'limits.h', 'immintrin.h'}
+KNOWN = {'build/libleat-packetdrill.so', 'sim-17.pcapng', 'libleat.so', 'libleat.a', 'build/leat', 'limits.h',
+         'immintrin.h'}
 # What a reader types or sees, and what C has by itself.
 WORDS = {'uint32_t', 'user_data', 'io_uring', 'user', 'printf'}
 
