@@ -32,6 +32,12 @@ static void drivers_address(struct drivers_link *link, const struct drivers_spec
 		fmt(link->exception, sizeof(link->exception), "%s", spec->exception);
 }
 
+/* Frames that go on to other stacks must be whole and of a length that any link takes. */
+static bool drivers_plain(const struct drivers_spec *spec)
+{
+	return spec->stacks > 1 || (spec->mode && strcmp(spec->mode, "offload") != 0);
+}
+
 static int drivers_slirp(struct drivers_link *link, const struct drivers_spec *spec,
 			 struct pool *pool, char *why, size_t size)
 {
@@ -87,7 +93,7 @@ static int drivers_tap(struct drivers_link *link, const struct drivers_spec *spe
 		.name = spec->arg,
 		.mac = spec->mac,
 		.mtu = spec->mtu,
-		.plain = spec->mode && !strcmp(spec->mode, "plain"),
+		.plain = drivers_plain(spec),
 	};
 
 	if (!spec->has_ip && !spec->dhcp) {
@@ -109,7 +115,7 @@ static int drivers_packet(struct drivers_link *link, const struct drivers_spec *
 		.name = spec->arg,
 		.mac = spec->mac,
 		.mtu = spec->mtu,
-		.plain = spec->mode && strcmp(spec->mode, "offload") != 0,
+		.plain = drivers_plain(spec),
 		.all = spec->mode && !strcmp(spec->mode, "cable"),
 	};
 
@@ -184,6 +190,24 @@ int drivers_check(const char *text, char *why, size_t size)
 	return drivers_spec_parse(&spec, text, why, size);
 }
 
+static int drivers_open_spec(struct drivers_link *link, const struct drivers_spec *spec,
+			     struct pool *pool, char *why, size_t size)
+{
+	memset(link, 0, sizeof(*link));
+	drivers_address(link, spec);
+	for (unsigned i = 0; i < ARRAY_LEN(drivers_kinds); i++) {
+		const struct drivers_kind *k = &drivers_kinds[i];
+
+		if (strcmp(spec->kind, k->help.name))
+			continue;
+		if (k->open)
+			return k->open(link, spec, pool, why, size);
+		break;
+	}
+	fmt(why, size, "links of kind \"%s\" come with a later version; use slirp", spec->kind);
+	return -E_OPNOTSUPP;
+}
+
 int drivers_open(struct drivers_link *link, const char *text, struct pool *pool, char *why,
 		 size_t size)
 {
@@ -191,18 +215,33 @@ int drivers_open(struct drivers_link *link, const char *text, struct pool *pool,
 	int err = drivers_spec_parse(&spec, text, why, size);
 
 	memset(link, 0, sizeof(*link));
+	if (!err && spec.queues > 1) {
+		fmt(why, size, "%s: queues=%u is for as many threads", spec.kind, spec.queues);
+		return -E_INVAL;
+	}
+	return err ? err : drivers_open_spec(link, &spec, pool, why, size);
+}
+
+int drivers_open_shared(struct drivers_link *link, const char *text, struct pool *pool,
+			uint16_t stack, uint16_t stacks, uint32_t *queues, char *why, size_t size)
+{
+	struct drivers_spec spec;
+	int err = drivers_spec_parse(&spec, text, why, size);
+
+	memset(link, 0, sizeof(*link));
 	if (err)
 		return err;
-	drivers_address(link, &spec);
-	for (unsigned i = 0; i < ARRAY_LEN(drivers_kinds); i++) {
-		const struct drivers_kind *k = &drivers_kinds[i];
-
-		if (strcmp(spec.kind, k->help.name))
-			continue;
-		if (k->open)
-			return k->open(link, &spec, pool, why, size);
-		break;
+	if (spec.dhcp) {
+		fmt(why, size, "%s: several threads need an address from the start: ip=",
+		    spec.kind);
+		return -E_INVAL;
 	}
-	fmt(why, size, "links of kind \"%s\" come with a later version; use slirp", spec.kind);
-	return -E_OPNOTSUPP;
+	if (spec.queues > 1 && spec.queues != stacks) {
+		fmt(why, size, "%s: queues=%u, but %u threads", spec.kind, spec.queues, stacks);
+		return -E_INVAL;
+	}
+	spec.queue = spec.queues > 1 ? stack : 0;
+	spec.stacks = stacks;
+	*queues = spec.queues;
+	return drivers_open_spec(link, &spec, pool, why, size);
 }

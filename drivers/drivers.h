@@ -21,6 +21,7 @@ struct drivers_spec {
 	struct mac mac;
 	uint32_t mtu, queues;
 	const char *mode, *exception, *peer;
+	uint16_t queue, stacks;		/* this stack's queue, of `queues`; stacks that share it */
 	uint32_t said;			/* bit i: the i-th key stands in the spec */
 	char devargs[DRIVERS_SPEC_MAX];	/* arg and the keys that are the device's, as typed */
 };
@@ -38,6 +39,7 @@ struct drivers_link {
 	/* Gives the other end of the link an address (host order), where opening it has made it;
 	 * NULL: there is nothing of the kind. */
 	void (*host_address)(struct netdev *dev, uint32_t host, uint8_t prefix);
+	bool by_queue;		/* frames of one flow come by one queue, which its peer chose */
 	char exception[32];	/* "" or the kernel's TAP that gets what is not ours */
 };
 
@@ -48,6 +50,12 @@ int drivers_check(const char *spec, char *why, size_t size);
  * until link->dev.ops->close(); "none" has no device: dev.ops is NULL. */
 int drivers_open(struct drivers_link *link, const char *spec, struct pool *pool, char *why,
 		 size_t size);
+
+/* The same for one of `stacks` that share a link.  With queues= each opens its own, in order, by
+ * its own pool; without, only the first opens, and knows that there are others.  *queues: what was
+ * said. */
+int drivers_open_shared(struct drivers_link *link, const char *spec, struct pool *pool,
+			uint16_t stack, uint16_t stacks, uint32_t *queues, char *why, size_t size);
 
 /* The kinds, for help texts, in their order; NULL after the last. */
 struct drivers_help {

@@ -81,9 +81,11 @@ int drivers_dpdk(struct drivers_link *link, const struct drivers_spec *spec, str
 		.mtu = spec->mtu,
 		.mac = spec->mac,
 		.with_mac = spec->has_mac,
-		.queues = 1,
+		.queue = spec->queue,
+		.queues = (uint16_t)MAX(spec->queues, 1u),
 		.no_huge = spec->mode && !strcmp(spec->mode, "nohuge"),
 	};
 
+	link->by_queue = !strncmp(spec->devargs, "net_memif", 9);
 	return plugin ? plugin->open(&link->dev, pool, &config, why, size) : -E_NOENT;
 }

@@ -14,7 +14,8 @@ int drivers_xdp(struct drivers_link *link, const struct drivers_spec *spec, stru
 		.mtu = spec->mtu,
 		.mac = spec->mac,
 		.with_mac = spec->has_mac,
-		.queues = 1,
+		.queue = spec->queue,
+		.queues = (uint16_t)MAX(spec->queues, 1u),
 	};
 
 	if (spec->mode && !strcmp(spec->mode, "zerocopy"))

@@ -131,7 +131,7 @@ static int lib_address(struct lib *l, char *why, size_t size)
 	struct ip_route gateway = { .gateway = link->gateway, .via_gateway = true };
 	int index, err;
 
-	if (!link->dev.ops)	/* "none" */
+	if (!lib_dev(l)->ops)	/* "none" */
 		return 0;
 	if (link->dhcp) {
 		index = net_add_dev(&l->net, &link->dev);
@@ -142,9 +142,9 @@ static int lib_address(struct lib *l, char *why, size_t size)
 		    l->options.net);
 		return -E_INVAL;
 	}
-	if (link->host_address && link->via_gateway)
+	if (link->host_address && link->via_gateway && l->first == l)
 		link->host_address(&link->dev, addr_to_v4(&link->gateway), link->prefix);
-	index = net_add_dev(&l->net, &link->dev);
+	index = net_add_dev(&l->net, lib_dev(l));
 	err = index < 0 ? index : 0;
 	if (!err)
 		err = ip_add_addr(&l->net.ip, &link->addr, link->prefix, (uint8_t)index);
@@ -159,12 +159,6 @@ static int lib_address(struct lib *l, char *why, size_t size)
 	return err;
 }
 
-static void lib_close_link(struct lib *l)
-{
-	if (l->link.dev.ops)
-		l->link.dev.ops->close(&l->link.dev);
-}
-
 static int lib_open(struct lib *l, char *why, size_t size)
 {
 	struct net_config net;
@@ -172,11 +166,14 @@ static int lib_open(struct lib *l, char *why, size_t size)
 	int err;
 
 	lib_config(l, &net, &ring);
+	err = lib_group_join(l, &net.spread, why, size);
+	if (err)
+		return err;
 	err = lib_map(l, &net, &ring, why, size);
 	if (err)
 		return err;
 	net_init(&l->net, &net, l->region, l->private, port_now());
-	err = drivers_open(&l->link, l->options.net, &l->net.pool, why, size);
+	err = lib_open_link(l, why, size);
 	if (err)
 		return err;
 	ring_direct_init(&l->ring, &ring, &l->net, l->door);
@@ -260,5 +257,7 @@ int leat_publish(struct leat_ring *ring, const struct leat_addr *host, uint16_t 
 		mem_copy(at.b, host->ip, sizeof(at.b));
 	if (!addr_is_v4(&at))
 		return -E_AFNOSUPPORT;
+	if (l->first != l)
+		return port;
 	return l->link.publish(&l->link.dev, addr_to_v4(&at), outside, port);
 }

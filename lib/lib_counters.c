@@ -46,7 +46,7 @@ static void lib_link(struct lib *l,
 		     void (*each)(void *, const char *, const char *, const char *, uint64_t),
 		     void *ctx)
 {
-	const struct netdev_stats *n = &l->link.dev.stats;
+	const struct netdev_stats *n = &lib_dev(l)->stats;
 	const struct pool *pool = &l->net.pool;
 	const struct lib_counter dev[] = {
 		{ "rx_frames", "frames received", n->rx_frames },

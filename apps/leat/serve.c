@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +24,12 @@
 
 #define SERVE_FINISH SEC(3)	/* responses under way may take so long after Ctrl-C */
 #define SERVE_GOODBYE MSEC(500)	/* and then the last segments */
+#define SERVE_LOOK MSEC(100)	/* between two looks for a signal, with several threads */
 #define SERVE_STACK_PORT 80u	/* inside, when --port 0 leaves the outside to chance */
 
 struct serve {
 	const char *dir, *bind, *net, *poll;
-	uint32_t port, conns, idle_ms, head_ms;
+	uint32_t port, conns, idle_ms, head_ms, threads;
 	bool demo, verbose;
 	bool own_site;		/* no DIR: leat's own pages */
 	char found[PATH_MAX + 32];
@@ -36,6 +39,10 @@ struct serve {
 	struct httpd *httpd;
 	size_t httpd_bytes;
 	uint64_t retransmissions, open, sent;
+	/* --threads: this is one of several, each with a stack and a server of its own */
+	unsigned number;
+	pthread_t thread;
+	struct serve *others;	/* of the first: threads - 1 of them */
 };
 
 static struct leat_ring *serve_ring;	/* for the signal handler */
@@ -54,7 +61,8 @@ static const char serve_usage[] =
 	"      --net LINK        link of the stack (slirp, which needs no privilege);\n"
 	"                        `leat net help` lists the others\n"
 	"      --poll MODE       adaptive, busy or sleep while nothing happens (adaptive)\n"
-	"      --conns N         connections at once (1024)\n"
+	"      --threads N       stacks, a thread each, behind one address (1)\n"
+	"      --conns N         connections at once, of each thread (1024)\n"
 	"      --idle-timeout S  seconds a connection may be silent between requests (30)\n"
 	"      --head-timeout S  seconds a request may take to arrive (10)\n"
 	"      --demo            adds GET /probe, POST /echo and GET /whoami\n"
@@ -69,6 +77,7 @@ static int serve_options(struct serve *s, int argc, char **argv)
 		{ "bind", 0, LEAT_OPTION_TEXT, &s->bind, 0, 0 },
 		{ "net", 0, LEAT_OPTION_TEXT, &s->net, 0, 0 },
 		{ "poll", 0, LEAT_OPTION_TEXT, &s->poll, 0, 0 },
+		{ "threads", 0, LEAT_OPTION_NUMBER, &s->threads, 1, 16 },
 		{ "conns", 0, LEAT_OPTION_NUMBER, &s->conns, 1, 65536 },
 		{ "idle-timeout", 0, LEAT_OPTION_SECONDS, &s->idle_ms, 100, 3600000 },
 		{ "head-timeout", 0, LEAT_OPTION_SECONDS, &s->head_ms, 100, 3600000 },
@@ -142,7 +151,7 @@ static void serve_raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static int serve_open_ring(struct serve *s)
+static int serve_open_ring(struct serve *s, struct leat_ring *group)
 {
 	struct leat_options options;
 	char why[256];
@@ -153,6 +162,8 @@ static int serve_open_ring(struct serve *s)
 	if (err)
 		return err;
 	options.net = s->net;
+	options.threads = s->threads;
+	options.group = group;
 	options.conns = MAX(options.conns, 2 * s->conns);	/* those that are closing count */
 	options.ops = MAX(options.ops, 16 * s->conns);
 	serve_raise_files();
@@ -306,6 +317,8 @@ static void serve_summary(struct serve *s)
 	char bytes[32];
 
 	leat_counters(s->ring, serve_look, s);
+	if (s->threads > 1)
+		printf("leat: thread %u\n", s->number);
 	printf("leat: %llu connections (at most %llu at once), %llu requests, %s sent, "
 	       "%llu segments sent again\n", (unsigned long long)n->conns,
 	       (unsigned long long)n->conns_most, (unsigned long long)n->requests,
@@ -361,6 +374,60 @@ static void serve_on_signal(int sig)
 	leat_wake(serve_ring);
 }
 
+/* A wake-up reaches one thread: several look for themselves now and then. */
+static void serve_loop(struct serve *s)
+{
+	while (!serve_signals) {
+		leat_wait(s->ring, s->threads > 1 ? SERVE_LOOK : LEAT_FOREVER);
+		httpd_run(s->httpd);
+	}
+	serve_finish(s);
+}
+
+/* Each on a processor of its own, if there are so many. */
+static void serve_pin(const struct serve *s)
+{
+	cpu_set_t may, one;
+	unsigned n = 0;
+
+	if (s->threads < 2 || sched_getaffinity(0, sizeof(may), &may) ||
+	    (unsigned)CPU_COUNT(&may) < s->threads)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &may) || n++ != s->number)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+		return;
+	}
+}
+
+static void *serve_thread(void *ctx)
+{
+	struct serve *s = ctx;
+
+	serve_pin(s);
+	serve_loop(s);
+	return NULL;
+}
+
+/* Signals are the first thread's. */
+static bool serve_start(struct serve *s)
+{
+	sigset_t all, was;
+	bool good = true;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	for (unsigned i = 0; i + 1 < s->threads && good; i++)
+		good = pthread_create(&s->others[i].thread, NULL, serve_thread, &s->others[i]) == 0;
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	if (!good)
+		fputs("leat serve: cannot start a thread\n", stderr);
+	return good;
+}
+
 /* From here on Ctrl-C is an orderly end. */
 static void serve_catch(struct serve *s)
 {
@@ -374,12 +441,28 @@ static void serve_catch(struct serve *s)
 		sigaction(SIGHUP, &act, NULL);
 }
 
-static void serve_run(struct serve *s)
+static int serve_run(struct serve *s)
 {
-	while (!serve_signals) {
-		leat_wait(s->ring, LEAT_FOREVER);
-		httpd_run(s->httpd);
+	if (!serve_start(s))
+		return LEAT_EXIT_FAILED;
+	serve_pin(s);
+	serve_loop(s);
+	for (unsigned i = 0; i + 1 < s->threads; i++)
+		pthread_join(s->others[i].thread, NULL);
+	return LEAT_EXIT_OK;
+}
+
+/* Frames that were missing. */
+static unsigned serve_close(struct serve *s)
+{
+	unsigned leaked = s->ring ? leat_ring_close(s->ring) : 0;
+
+	if (s->httpd) {
+		httpd_fini(s->httpd);
+		port_unmap(s->httpd, s->httpd_bytes);
 	}
+	files_close(&s->files);
+	return leaked;
 }
 
 /* Returns the exit status. */
@@ -391,13 +474,10 @@ static int serve_end(struct serve *s, int status)
 	sigaction(SIGINT, &ignore, NULL);	/* the ring that they would wake is about to go */
 	sigaction(SIGTERM, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
-	if (s->ring)
-		leaked = leat_ring_close(s->ring);
-	if (s->httpd) {
-		httpd_fini(s->httpd);
-		port_unmap(s->httpd, s->httpd_bytes);
-	}
-	files_close(&s->files);
+	for (unsigned i = 0; s->others && i + 1 < s->threads; i++)
+		leaked += s->others[i].number ? serve_close(&s->others[i]) : 0;
+	leaked += serve_close(s);
+	free(s->others);
 	if (leaked) {
 		fprintf(stderr, "leat serve: %u frames are missing; please report it\n", leaked);
 		return LEAT_EXIT_FAILED;
@@ -405,10 +485,35 @@ static int serve_end(struct serve *s, int status)
 	return status;
 }
 
+/* The other stacks, and a server on each: all before the first thread runs. */
+static int serve_open_others(struct serve *s)
+{
+	int status = LEAT_EXIT_OK;
+
+	s->others = calloc(s->threads, sizeof(*s->others));
+	if (!s->others)
+		return LEAT_EXIT_FAILED;
+	for (unsigned i = 0; i + 1 < s->threads && !status; i++) {
+		struct serve *t = &s->others[i];
+
+		*t = *s;
+		t->ring = NULL;
+		t->httpd = NULL;
+		t->others = NULL;
+		t->number = i + 1;
+		status = files_open(&t->files, t->dir) ? LEAT_EXIT_FAILED : LEAT_EXIT_OK;
+		if (!status)
+			status = serve_open_ring(t, s->ring);
+	}
+	for (unsigned i = 0; i + 1 < s->threads && !status; i++)
+		status = serve_open_httpd(&s->others[i]);
+	return status;
+}
+
 static int serve_main(int argc, char **argv)
 {
 	struct serve s = {
-		.bind = "127.0.0.1", .net = "slirp", .poll = "adaptive",
+		.bind = "127.0.0.1", .net = "slirp", .poll = "adaptive", .threads = 1,
 		.port = 8080, .conns = 1024, .idle_ms = 30000, .head_ms = 10000,
 	};
 	int status = serve_options(&s, argc, argv);
@@ -417,17 +522,21 @@ static int serve_main(int argc, char **argv)
 		status = serve_open_files(&s);
 	if (status)
 		return status;
-	status = serve_open_ring(&s);
+	status = serve_open_ring(&s, NULL);
+	if (!status)
+		status = serve_open_others(&s);
 	if (!status)
 		status = serve_open_httpd(&s);
 	if (!status) {
 		serve_catch(&s);
 		status = serve_publish(&s);
 	}
+	if (!status)
+		status = serve_run(&s);
 	if (!status) {
-		serve_run(&s);
-		serve_finish(&s);
 		serve_summary(&s);
+		for (unsigned i = 0; i + 1 < s.threads; i++)
+			serve_summary(&s.others[i]);
 	}
 	return serve_end(&s, status);
 }

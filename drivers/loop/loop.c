@@ -24,7 +24,8 @@
 struct loop_slot {
 	uint8_t *to;		/* written by the receiver: an empty frame's data */
 	uint32_t len;		/* written by the sender */
-	uint32_t more;		/* the packet goes on in the next slot */
+	uint16_t more;		/* the packet goes on in the next slot */
+	uint16_t flags;		/* of the packet, of those that go along */
 };
 
 struct loop_ring {
@@ -34,6 +35,7 @@ struct loop_ring {
 	_Atomic uint32_t filled CACHE_ALIGNED;	/* by the sender */
 	uint32_t posted_seen;		/* the sender's own: `posted` as it was last seen */
 	uint32_t mask;
+	uint16_t flags;			/* that go along */
 	int wake_fd;			/* of the receiver; -1: it never sleeps */
 	struct loop_slot *slots;
 	struct pkt **pkts;		/* the receiver's own: what was posted */
@@ -85,6 +87,7 @@ static struct pkt *loop_take(struct loop_ring *r)
 		end = &p->frag;
 		r->taken++;
 	} while (slot->more);
+	head->flags = (uint8_t)(head->flags | slot->flags);
 	head->total = total;
 	return head;
 }
@@ -146,6 +149,7 @@ static uint32_t loop_fill(struct loop_ring *r, const struct pkt *p, uint32_t at)
 		}
 		off += slot->len;
 		slot->more = off < p->total;
+		slot->flags = p->flags & r->flags;
 		at++;
 	}
 	return at;
@@ -301,6 +305,7 @@ int loop_open(struct netdev *a, struct pool *pool_a, struct netdev *b, struct po
 		free(side_b);
 		return err;
 	}
+	w->ring[0].flags = w->ring[1].flags = config->vouches ? PKT_CSUM_OK : 0;
 	loop_side_init(a, side_a, w, 0, pool_a, mtu);
 	loop_side_init(b, side_b, w, 1, pool_b, mtu);
 	return 0;

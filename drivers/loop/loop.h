@@ -12,6 +12,7 @@ struct loop_config {
 	uint32_t mtu;		/* 0: 1500 */
 	uint32_t slots;		/* frames posted a direction, a power of two up to 4096; 0: 256 */
 	bool sleeps;		/* makes wake_fd, so that a side can sleep until the other sends */
+	bool vouches;		/* PKT_CSUM_OK goes along: both ends are one stack's business */
 };
 
 /* Joins two devices.  Each lives until its own ops->close(), in any order; the pools outlive it. 0,

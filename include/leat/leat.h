@@ -51,6 +51,12 @@ struct leat_options {
 	/* Lines of the stack's log, level 0 (error) to 3 (debug); NULL: on stderr. */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
+	/* Stacks that share the link and its address, a thread each; 0 or 1: this one is alone.
+	 * Open all of them before the first is waited for; close them after all threads have
+	 * stopped, the first of them last.  Each connection belongs to one of them, listeners must
+	 * be in each. */
+	uint32_t threads;
+	struct leat_ring *group;	/* the first of them; NULL: this is it */
 };
 
 /* A link through slirp, 4,096 connections, 16,384 frames. */

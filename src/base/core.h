@@ -10,6 +10,7 @@
 #include "base/pkt.h"
 #include "base/prng.h"
 #include "base/siphash.h"
+#include "base/spread.h"
 #include "base/wheel.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -27,6 +28,7 @@ struct core {
 	struct prng prng;
 	struct siphash_key hash_key;	/* for tables: a peer must not be able to aim at a bucket */
 	struct siphash_key secret_key;	/* for what goes on the wire */
+	struct spread spread;		/* which of several stacks behind one address this is */
 	void (*log)(void *ctx, enum log_level level, const char *line);	/* may be NULL */
 	void *log_ctx;
 	/* trace point; NULL when off */

@@ -75,6 +75,7 @@ void net_init(struct net *net, const struct net_config *config, void *region, vo
 	net->core.pool = &net->pool;
 	net->core.hash_key = config->hash_key;
 	net->core.secret_key = config->secret_key;
+	net->core.spread = config->spread;
 	net->core.log = config->log;
 	net->core.log_ctx = config->log_ctx;
 	prng_seed(&net->core.prng, config->seed);

@@ -19,6 +19,7 @@ struct net_config {
 	struct tcp_config tcp;
 	uint64_t seed;			/* chance that need not be secret */
 	struct siphash_key hash_key, secret_key;	/* entropy */
+	struct spread spread;	/* {0, 0}: alone behind its addresses */
 	void (*log)(void *ctx, enum log_level level, const char *line);
 	void *log_ctx;
 };

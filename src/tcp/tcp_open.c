@@ -154,7 +154,8 @@ static uint16_t choose_port(struct tcp *t, const struct tcp_conn *c)
 		uint16_t port = (uint16_t)(TCP_EPHEMERAL_MIN +
 					   (offset + t->ephemeral_next++) % TCP_EPHEMERAL_N);
 
-		if (!tcp_listen_has_port(t, port) &&
+		if (spread_is_home(&t->core->spread, &c->local, port, &c->remote, c->rport) &&
+		    !tcp_listen_has_port(t, port) &&
 		    !tcp_demux_busy(t, &c->local, port, &c->remote, c->rport))
 			return port;
 	}

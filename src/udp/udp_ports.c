@@ -102,6 +102,17 @@ static bool in_use(struct udp *u, const struct udp_sock *self, const struct addr
 	return false;
 }
 
+/* The address that datagrams to `remote` will have, as far as it matters for where answers come. */
+static struct addr source_for(struct udp *u, const struct addr *local, const struct addr *remote)
+{
+	struct addr src = *local;
+	struct ip_path path = {0};
+
+	if (u->core->spread.n < 2 || !addr_is_any(&src) || addr_is_any(remote))
+		return src;
+	return ip_path_find(u->ip, &path, &src, remote) ? *local : src;
+}
+
 /* RFC 6056 §3.3.3: an offset that only we can know for this pair of ends, and from there the
  * next free one. 0 when none is. */
 static uint16_t choose_port(struct udp *u, const struct udp_sock *s, const struct addr *local,
@@ -109,11 +120,13 @@ static uint16_t choose_port(struct udp *u, const struct udp_sock *s, const struc
 {
 	uint64_t w[5] = {local->q[0], local->q[1], remote->q[0], remote->q[1], rport};
 	uint32_t at = (uint32_t)siphash_words(&u->core->secret_key, w, 5) + u->next_port;
+	struct addr src = source_for(u, local, remote);
 
 	for (uint32_t i = 0; i < EPHEMERAL_N; i++) {
 		uint16_t port = (uint16_t)(UDP_EPHEMERAL_MIN + (at + i) % EPHEMERAL_N);
 
-		if (in_use(u, s, local, port))
+		if (!spread_is_home(&u->core->spread, &src, port, remote, rport) ||
+		    in_use(u, s, local, port))
 			continue;
 		u->next_port += i + 1;
 		return port;

@@ -199,6 +199,15 @@ def it_runs_without_privileges():
 
 
 @case
+def each_of_several_threads_serves():
+    with Server('--threads', '3', '--poll', 'sleep', dir=SITE) as s:
+        for _ in range(60):
+            check(fetch(s, '/index.html')[0] == 200)
+    shares = [int(n) for n in re.findall(r'leat: thread \d\nleat: (\d+) connections', s.text)]
+    check(len(shares) == 3 and min(shares) > 3 and sum(shares) >= 60, f'connections a thread: {shares}')
+
+
+@case
 def a_large_file_arrives_whole():
     with Server(dir=SITE) as s:
         for i in range(2):

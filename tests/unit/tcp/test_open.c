@@ -727,6 +727,22 @@ static uint32_t iss(uint16_t lport, uint16_t rport)
 	return n;
 }
 
+/* One of several stacks behind an address: what the peer answers must come home. */
+static void a_port_that_is_chosen_is_at_home(void **state)
+{
+	struct addr to = peer_addr();
+
+	r->core->spread = (struct spread){ .id = 2, .n = 3 };
+	for (unsigned i = 0; i < 50; i++) {
+		struct tcp_conn *c = tcp_open(&r->tcp, NULL);
+
+		assert_int_equal(tcp_connect(&r->tcp, c, &any, 0, &to, 80), 0);
+		assert_int_equal(spread_home(&r->core->spread, LOWER_PEER, addr_to_v4(&c->local),
+					     80, rig_info(r, c).lport), 2);
+		tcp_close(&r->tcp, c);
+	}
+}
+
 static void first_numbers_tick_every_four_microseconds(void **state)
 {
 	uint32_t at;
@@ -851,6 +867,7 @@ int main(void)
 		T(connection_that_has_ended_is_not_opened_again),
 		T(ephemeral_ports_are_all_used_and_each_once),
 		T(ports_with_listeners_are_not_chosen),
+		T(a_port_that_is_chosen_is_at_home),
 		T(first_numbers_tick_every_four_microseconds),
 		T(first_numbers_of_others_tell_nothing),
 		T(hard_error_about_our_syn_ends_the_attempt),

@@ -105,6 +105,19 @@ static void port_0_is_one_of_the_ephemeral_and_never_the_same(void **state)
 	assert_int_not_equal(s[0].lport, s[1].lport);
 }
 
+static void a_port_that_is_chosen_for_a_peer_is_at_home(void **state)
+{
+	struct addr to = addr_v4(LOWER_PEER);
+
+	l->stage.core.spread = (struct spread){ .id = 1, .n = 4 };
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(udp_connect(l->udp, &s[i], &to, 53), 0);
+		assert_int_equal(spread_home(&l->stage.core.spread, LOWER_PEER, LOWER_US, 53,
+					     s[i].lport), 1);
+	}
+	l->stage.core.spread.n = 0;
+}
+
 static void last_free_ephemeral_port_is_found_and_then_none(void **state)
 {
 	unsigned n = 65536 - UDP_EPHEMERAL_MIN;
@@ -249,6 +262,7 @@ int main(void)
 		T(port_is_shared_when_both_agree_and_the_last_one_gets),
 		T(address_must_be_ours_or_a_groups),
 		T(port_0_is_one_of_the_ephemeral_and_never_the_same),
+		T(a_port_that_is_chosen_for_a_peer_is_at_home),
 		T(last_free_ephemeral_port_is_found_and_then_none),
 		T(connected_comes_before_bound_to_an_address_before_bound_to_any),
 		T(connected_socket_hears_nobody_else),
