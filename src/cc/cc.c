@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static const struct cc_ops *const all[] = {&cc_cubic, &cc_newreno, &cc_dctcp};
+static const struct cc_ops *const all[] = {&cc_cubic, &cc_newreno, &cc_bbr, &cc_dctcp};
 
 static bool is_called(const char *name, const char *what, size_t len)
 {

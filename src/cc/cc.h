@@ -48,6 +48,7 @@ struct cc_ack {
 	uint64_t rate;		/* bytes a second delivered, 0: no sample */
 	uint32_t delivered;	/* bytes delivered in the whole, on a circle */
 	uint32_t prior_delivered;	/* that figure when what is acknowledged was sent */
+	uint32_t arrived;	/* bytes newly known to have arrived, sacked ones too */
 	uint32_t lost;		/* bytes newly found lost */
 	uint32_t pipe;		/* bytes in the network after this ACK */
 	bool rate_app_limited;	/* the sample may be too small */
@@ -80,6 +81,7 @@ struct cc_ops {
 extern const struct cc_ops cc_newreno;	/* RFC 5681, RFC 6582 windows, RFC 3465 with L = 2 */
 extern const struct cc_ops cc_cubic;	/* RFC 9438 with RFC 9406 */
 extern const struct cc_ops cc_dctcp;	/* RFC 8257 */
+extern const struct cc_ops cc_bbr;	/* draft-cardwell-iccrg-bbr-congestion-control-00 */
 
 /* By name, as TCP_CONGESTION gives it ("reno" is "newreno" too); NULL: none is called so. */
 const struct cc_ops *cc_find(const char *name, size_t len);

@@ -73,6 +73,9 @@ struct tcp_config {
 	uint32_t sides_max;
 	bool timestamps, window_scale, sack;	/* offered; all on */
 	enum tcp_ecn ecn;
+	bool pacing;			/* also with a congestion control that does not ask */
+	/* connections that pace and send at once; 0: conns_max, 1024 at most */
+	uint32_t paces_max;
 	const struct cc_ops *cc;
 	/* Tests only: initial sequence numbers lie at most so far below 2^32; 0: RFC 6528. */
 	uint32_t iss_below_wrap;
@@ -95,6 +98,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t cookies_sent, cookies_taken, cookies_failed;
 	uint64_t sides_full;		/* a choice was refused for want of room */
 	uint64_t rcvbufs_grown, sndbufs_grown;
+	uint64_t paces_full;		/* a connection sends without pacing for want of room */
 	uint64_t ecn_marks, ecn_cuts;	/* segments that came marked; windows that shrank for it */
 };
 
@@ -122,6 +126,8 @@ struct tcp {
 	struct tcp_side *sides;		/* pooled as well */
 	struct list sides_free;
 	uint32_t sides_used;
+	struct tcp_pace *paces;
+	struct list paces_free;
 	struct tcp_listener *listeners;
 	struct list listeners_free;
 	struct list listeners_hash[64];

@@ -49,7 +49,7 @@ static void check_receive_queue(const struct tcp_conn *c)
 void tcp_conn_check(const struct tcp *t, const struct tcp_conn *c)
 {
 	nsec first = MIN(MIN(MIN(c->timer.rtx_at, c->timer.ack_at), c->timer.life_at),
-			 tcp_timer_keep_at(c));
+			 MIN(tcp_timer_keep_at(c), tcp_timer_pace_at(c)));
 
 	assert(c->flags & TCPF_USED);
 	assert(c->state < TCP_STATE_N);

@@ -76,7 +76,7 @@ static const char *config_fault(const struct tcp_config *g)
 }
 
 struct tcp_layout {
-	size_t conns, losses, sides, halves, listeners, timewaits, table, end;
+	size_t conns, losses, sides, paces, halves, listeners, timewaits, table, end;
 };
 
 static uint32_t losses_of(const struct tcp_config *g)
@@ -89,6 +89,11 @@ static uint32_t sides_of(const struct tcp_config *g)
 	return g->sides_max ? g->sides_max : MIN(g->conns_max, 4096u);
 }
 
+static uint32_t paces_of(const struct tcp_config *g)
+{
+	return g->paces_max ? g->paces_max : MIN(g->conns_max, 1024u);
+}
+
 static struct tcp_layout layout(const struct tcp_config *g)
 {
 	struct tcp_layout at;
@@ -96,7 +101,8 @@ static struct tcp_layout layout(const struct tcp_config *g)
 	at.conns = 0;
 	at.losses = at.conns + (size_t)g->conns_max * sizeof(struct tcp_conn);
 	at.sides = ALIGN_UP(at.losses + losses_of(g) * sizeof(struct tcp_loss), CACHE_LINE);
-	at.halves = ALIGN_UP(at.sides + sides_of(g) * sizeof(struct tcp_side), CACHE_LINE);
+	at.paces = ALIGN_UP(at.sides + sides_of(g) * sizeof(struct tcp_side), CACHE_LINE);
+	at.halves = ALIGN_UP(at.paces + paces_of(g) * sizeof(struct tcp_pace), CACHE_LINE);
 	at.listeners = ALIGN_UP(at.halves + tcp_synq_bytes(g->halves_max), CACHE_LINE);
 	at.timewaits =
 		ALIGN_UP(at.listeners + g->listeners_max * sizeof(struct tcp_listener), CACHE_LINE);
@@ -146,6 +152,10 @@ void tcp_init(struct tcp *t, struct core *core, struct ip *ip, const struct tcp_
 	t->sides = (struct tcp_side *)(m + at.sides);
 	for (uint32_t i = sides_of(config); i-- > 0;)
 		list_push_front(&t->sides_free, &t->sides[i].free_node);
+	list_init(&t->paces_free);
+	t->paces = (struct tcp_pace *)(m + at.paces);
+	for (uint32_t i = paces_of(config); i-- > 0;)
+		list_push_front(&t->paces_free, &t->paces[i].free_node);
 	t->listeners = (struct tcp_listener *)(m + at.listeners);
 	for (uint32_t i = config->listeners_max; i-- > 0;)
 		list_push_front(&t->listeners_free, &t->listeners[i].hash_node);
@@ -213,6 +223,7 @@ void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
 	tcp_rtx_free(c);
 	tcp_rcv_free(c);
 	tcp_loss_free(t, c);
+	tcp_pace_free(t, c);
 	tcp_side_free(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
@@ -241,6 +252,7 @@ static void retire(struct tcp *t, struct tcp_conn *c)
 	tcp_snd_free(c);
 	tcp_rtx_free(c);
 	tcp_loss_free(t, c);
+	tcp_pace_free(t, c);
 	if (c->flags & TCPF_HASHED)
 		tcp_demux_remove(t, c);
 	list_del(&c->out_node);

@@ -55,7 +55,15 @@ enum tcp_conn_flags {
 	TCPF_ECE = 1 << 22,		/* our ACKs echo a mark */
 	TCPF_CWR = 1 << 23,		/* the next new data says that the window shrank */
 	TCPF_ECN_CUT = 1 << 24,		/* for marks, and this window is not over yet */
+	TCPF_PACES = 1 << 25,		/* wants a struct tcp_pace while it sends */
 	TCPF_QUICKACK = 1 << 30,	/* no ACK is delayed */
+};
+
+/* What was known of the rate when an entry left: tcp_pace.c. */
+struct tcp_tx_rate {
+	nsec delivered_at, first_sent_at;
+	uint32_t delivered;
+	bool app_limited;
 };
 
 /* pkt->cb of payload on snd.unsent and rtx.sent.  The queue's view of a packet is here, because its
@@ -69,7 +77,7 @@ struct tcp_tx {
 	uint8_t sends;		/* times on the wire, saturating */
 	uint16_t pad;
 	nsec sent_at;		/* the last time */
-	uint64_t room[3];
+	struct tcp_tx_rate rate;
 };
 static_assert(sizeof(struct tcp_tx) == 64, "fits pkt->cb");
 
@@ -139,6 +147,7 @@ struct tcp_loss {
 
 /* What a connection needs only for something rare: pooled, kept until the connection ends.  When
  * the pool is empty, the rare thing is refused. */
+struct tcp_pace;
 struct tcp_side {
 	struct tcp_opts opts;
 	struct {
@@ -157,6 +166,23 @@ struct tcp_side {
 		uint32_t heard;		/* rcv.seen at the last deadline */
 		uint8_t probes;		/* since then */
 	} keep;
+	struct tcp_pace *pace;		/* NULL while nothing is outstanding, or it does not pace */
+	struct list free_node;
+};
+
+/* Of one that paces, while it sends: tcp_pace.c. */
+struct tcp_pace {
+	uint32_t delivered;		/* bytes, since this block was given */
+	uint32_t told;			/* as cc/ knows it */
+	uint32_t app_limited;		/* until so much is delivered, 0: it is not */
+	uint32_t lost;			/* bytes, not yet told to cc/ */
+	nsec opened_at, delivered_at, first_sent_at;
+	nsec next_at;			/* when the next segment may leave */
+	nsec at;			/* deadline, NSEC_NEVER: none */
+	struct tcp_tx_rate sample;	/* of this ACK */
+	nsec sample_sent_at;
+	bool sampled;
+	uint64_t room[CC_ROOM_WORDS];	/* cc/'s */
 	struct list free_node;
 };
 
@@ -482,6 +508,22 @@ void tcp_ecn_received(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s
 void tcp_ecn_echoed(struct tcp *t, struct tcp_conn *c);
 uint8_t tcp_ecn_send(struct tcp_conn *c, uint8_t *flags, bool fresh);
 
+/* tcp_pace.c */
+void tcp_pace_choose(const struct tcp *t, struct tcp_conn *c);
+void tcp_pace_free(struct tcp *t, struct tcp_conn *c);
+bool tcp_pace_may(struct tcp *t, struct tcp_conn *c);
+void tcp_pace_expired(struct tcp *t, struct tcp_conn *c);
+void tcp_pace_sent(struct tcp *t, struct tcp_conn *c, struct tcp_tx *tx, bool idle);
+void tcp_pace_app_limited(struct tcp_conn *c);
+void tcp_pace_lost(struct tcp_conn *c, uint32_t n);
+void tcp_pace_delivered(struct tcp *t, struct tcp_conn *c, const struct tcp_tx *tx, uint32_t n);
+void tcp_pace_sample(struct tcp *t, struct tcp_conn *c, struct cc_ack *a);
+void tcp_pace_rest(struct tcp *t, struct tcp_conn *c);
+static inline struct tcp_pace *tcp_pace(const struct tcp_conn *c)
+{
+	return c->side ? c->side->pace : NULL;
+}
+
 /* tcp_tune.c */
 uint32_t tcp_tune_rcvbuf_max(const struct tcp *t, const struct tcp_conn *c);
 void tcp_tune_received(struct tcp *t, struct tcp_conn *c);
@@ -629,10 +671,16 @@ void tcp_timer_rtx(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_ack(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_life(struct tcp *t, struct tcp_conn *c, nsec at);
 void tcp_timer_keep(struct tcp *t, struct tcp_conn *c);	/* side->keep.at was set */
+void tcp_timer_pace(struct tcp *t, struct tcp_conn *c);	/* side->pace->at was set */
 
 static inline nsec tcp_timer_keep_at(const struct tcp_conn *c)
 {
 	return c->side ? c->side->keep.at : NSEC_NEVER;
+}
+
+static inline nsec tcp_timer_pace_at(const struct tcp_conn *c)
+{
+	return c->side && c->side->pace ? c->side->pace->at : NSEC_NEVER;
 }
 
 /* Off: the node may stay where it is, it finds nothing to do. */

@@ -59,6 +59,7 @@ void tcp_snd_set_mss(struct tcp *t, struct tcp_conn *c, uint32_t mss)
 	c->snd.mss = (uint16_t)mss;
 	cc_init(&c->cc, c->cc.ops ? c->cc.ops : t->config.cc, mss);
 	cc_round_from(&c->cc, c->snd.una);
+	tcp_pace_choose(t, c);
 }
 
 void tcp_snd_change_mss(struct tcp_conn *c, uint32_t mss)
@@ -688,16 +689,25 @@ static NOINLINE void probe_mtu(struct tcp *t, struct tcp_conn *c)
 		tcp_pmtu_probe_sent(t, c, from);
 }
 
+/* Is it time for a segment, of a connection that paces? */
+static inline bool in_time(struct tcp *t, struct tcp_conn *c)
+{
+	return likely(!(c->flags & TCPF_PACES)) || tcp_pace_may(t, c);
+}
+
 static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 {
 	unsigned n = 0;
 
 	if (unlikely(c->side && c->side->mtu.bound && c->snd.unsent.head))
 		probe_mtu(t, c);
-	while (n < TCP_OUT_SEGS_MAX && c->rtx.lost_bytes && resend_lost(t, c))
+	while (n < TCP_OUT_SEGS_MAX && c->rtx.lost_bytes && in_time(t, c) && resend_lost(t, c))
 		n++;
 	while (n < TCP_OUT_SEGS_MAX && !(c->rtx.lost_bytes)) {
 		struct plan plan = decide(c);
+
+		if (plan.send && !in_time(t, c))
+			break;
 
 		/* The last of a burst says so: whoever merges segments hands them up. */
 		plan.push = n && plan.room - plan.len < c->snd.mss;
@@ -709,6 +719,9 @@ static void send_what_may_go(struct tcp *t, struct tcp_conn *c)
 		tcp_want_output(t, c);
 	if (n || c->snd.unsent.head)
 		cc_sent(&c->cc, tcp_rtx_pipe(c));
+	if (unlikely(c->flags & TCPF_PACES) && !c->snd.unsent.head && !c->rtx.lost_bytes &&
+	    tcp_rtx_pipe(c) < c->cc.cwnd)
+		tcp_pace_app_limited(c);
 }
 
 void tcp_output(struct tcp *t, struct tcp_conn *c)
@@ -743,55 +756,4 @@ void tcp_flush(struct tcp *t)
 	list_splice_back(&now, &t->out);
 	while ((n = list_pop_front(&now)))
 		tcp_output(t, container_of(n, struct tcp_conn, out_node));
-}
-
-/* ---- answers that no connection sends */
-
-void tcp_reply_on(struct tcp *t, struct ip_path *path, const struct addr *local,
-		  const struct addr *remote, const struct wire_tcp *h)
-{
-	static const struct ip_send how = {.proto = WIRE_PROTO_TCP, .ttl = IP_TTL_DEFAULT};
-	struct pkt *p;
-	uint16_t csum;
-	uint8_t *b;
-	unsigned len = wire_tcp_size(h);
-
-	p = pkt_new(t->core->pool);
-	if (!p) {
-		t->n.out_no_memory++;
-		return;
-	}
-	b = pkt_push(p, len);
-	wire_tcp_write(b, h);
-	csum = csum_fold(csum_partial(b, len, csum_pseudo(local, remote, WIRE_PROTO_TCP, len)));
-	mem_copy(b + 16, &csum, 2);
-	t->n.out_segs++;
-	t->n.out_rsts += !!(h->flags & WIRE_TCP_RST);
-	ip_output(t->ip, path, local, remote, &how, p);
-}
-
-void tcp_reply(struct tcp *t, const struct addr *local, const struct addr *remote,
-	       const struct wire_tcp *h)
-{
-	struct ip_path path = {0};
-	struct addr src = *local;
-
-	if (ip_path_find(t->ip, &path, &src, remote) == 0)
-		tcp_reply_on(t, &path, local, remote, h);
-}
-
-void tcp_reply_rst(struct tcp *t, const struct addr *local, const struct addr *remote,
-		   const struct tcp_seg *s)
-{
-	struct wire_tcp h = {.sport = s->h->dport, .dport = s->h->sport, .flags = WIRE_TCP_RST};
-
-	if (s->flags & WIRE_TCP_RST)
-		return;
-	if (s->flags & WIRE_TCP_ACK) {
-		h.seq = s->ack;
-	} else {
-		h.ack = tcp_seg_end(s);
-		h.flags |= WIRE_TCP_ACK;
-	}
-	tcp_reply(t, local, remote, &h);
 }

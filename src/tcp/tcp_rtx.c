@@ -110,6 +110,8 @@ void tcp_rtx_sent(struct tcp *t, struct tcp_conn *c, struct pkt *entry TAKES)
 		c->rtx.sent.head = entry;
 	c->rtx.sent.tail = entry;
 	tcp_prr_sent(c, tx->len);
+	if (unlikely(c->flags & TCPF_PACES))
+		tcp_pace_sent(t, c, tx, tx->seq == c->snd.una);
 	timer_for(t, c, tx->seq);
 	if (c->snd.nxt - c->snd.una > c->snd.mss)
 		probe_after_last(t, c);
@@ -145,6 +147,8 @@ void tcp_rtx_resent(struct tcp *t, struct tcp_conn *c, struct pkt *entry)
 	tx->sent_at = t->core->now;
 	tx->sends += tx->sends < UINT8_MAX;
 	tcp_prr_sent(c, tx->len);
+	if (unlikely(c->flags & TCPF_PACES))
+		tcp_pace_sent(t, c, tx, false);
 	tcp_undo_resent(t, c);
 	if (c->timer.rtx_at == NSEC_NEVER)
 		timer_on(t, c);
@@ -160,6 +164,8 @@ void tcp_rtx_mark_lost(struct tcp_conn *c, struct pkt *entry)
 		tcp_pmtu_lost(c, tx);
 	tx->flags |= TX_LOST;
 	c->rtx.lost_bytes += tx->len;
+	if (unlikely(c->flags & TCPF_PACES))
+		tcp_pace_lost(c, tx->len);
 	if (!c->rtx.hint || seq_lt(tx->seq, tcp_tx(c->rtx.hint)->seq))
 		c->rtx.hint = entry;
 }
@@ -270,6 +276,8 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_s
 		if (covered < tx->len) {	/* part of an entry */
 			if (tx->flags & TX_SACKED)
 				tcp_sack_trim(c, covered);
+			else if (unlikely(c->flags & TCPF_PACES))
+				tcp_pace_delivered(t, c, tx, covered);
 			if (p->flags & PKT_BARE)
 				lent += covered;
 			tx->seq = una;
@@ -281,6 +289,8 @@ static uint32_t free_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_s
 		*rtt = MAX(t->core->now - tx->sent_at, 1u);
 		again |= tx->sends > 1;
 		*original |= tx->sends == 1;
+		if (unlikely(c->flags & TCPF_PACES) && !(tx->flags & TX_SACKED))
+			tcp_pace_delivered(t, c, tx, tx->len);
 		if (unlikely(c->loss))
 			loss_acked(t, c, tx, s);
 		if (p->flags & PKT_BARE)
@@ -331,8 +341,16 @@ void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg
 /* What happens now, as congestion control hears of it. */
 struct cc_ack tcp_cc_event(const struct tcp *t, const struct tcp_conn *c)
 {
-	return (struct cc_ack){.now = t->core->now, .inflight = c->snd.nxt - c->snd.una,
-			       .srtt = USEC(c->rtx.srtt_us), .rtt_min = USEC(c->rtx.rtt_min_us)};
+	const struct tcp_pace *p = tcp_pace(c);
+	struct cc_ack e = {.now = t->core->now, .inflight = c->snd.nxt - c->snd.una,
+			   .srtt = USEC(c->rtx.srtt_us), .rtt_min = USEC(c->rtx.rtt_min_us)};
+
+	if (unlikely(p)) {
+		e.room = tcp_pace(c)->room;
+		e.delivered = p->delivered;
+		e.pipe = tcp_rtx_pipe(c);
+	}
+	return e;
 }
 
 static void recovery_ends(struct tcp *t, struct tcp_conn *c)
@@ -395,7 +413,7 @@ static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const stru
 	}
 	if (c->flags & TCPF_SACK)
 		tcp_rack_detect_loss(t, c);
-	if (c->flags & TCPF_RECOVERY && c->flags & TCPF_SACK && c->loss)
+	if (c->flags & TCPF_RECOVERY && c->flags & TCPF_SACK && c->loss && !c->cc.ops->room)
 		tcp_prr_acked(c, delivered, true);
 }
 
@@ -438,13 +456,27 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 		acked_in_loss(t, c, s, &ack, ack.acked + news - (sacked - tcp_sack_bytes(c)),
 			      original);
 	ack.in_recovery = c->flags & TCPF_RECOVERY;
+	if (unlikely(c->flags & TCPF_PACES))
+		tcp_pace_sample(t, c, &ack);
 	c->cc.ops->on_ack(&c->cc, &ack);
 	if (c->snd.una == c->snd.nxt)
 		tcp_timer_rtx_off(c);	/* RFC 6298 §5.2 */
 	else if (!(c->flags & TCPF_REO) || c->timer.rtx_at <= t->core->now)
 		timer_on(t, c);			/* §5.3 */
+	if (unlikely(c->flags & TCPF_PACES))
+		tcp_pace_rest(t, c);
 	if (unlikely(c->loss))
 		tcp_loss_rest(t, c);
+}
+
+/* Bytes have arrived beyond a gap: who thinks in rates hears of it at once. */
+static void arrived_beyond(struct tcp *t, struct tcp_conn *c)
+{
+	struct cc_ack ack = tcp_cc_event(t, c);
+
+	ack.in_recovery = c->flags & TCPF_RECOVERY;
+	tcp_pace_sample(t, c, &ack);
+	c->cc.ops->on_ack(&c->cc, &ack);
 }
 
 /* A duplicate ACK of a peer with SACK: the scoreboard judges. */
@@ -454,7 +486,9 @@ static void dupack_sack(struct tcp *t, struct tcp_conn *c)
 	if (c->flags & TCPF_PTO)
 		rto_on(t, c);		/* the peer talks: no need to probe */
 	tcp_rack_detect_loss(t, c);
-	if (c->flags & TCPF_RECOVERY && c->loss)
+	if (c->cc.ops->room)
+		arrived_beyond(t, c);
+	else if (c->flags & TCPF_RECOVERY && c->loss)
 		tcp_prr_acked(c, c->loss->sack.delivered, false);
 	tcp_want_output(t, c);
 	tcp_loss_rest(t, c);

@@ -33,6 +33,8 @@ static void mark(struct tcp *t, struct tcp_conn *c, const struct wire_tcp_sack *
 		if (c->loss->sack.bytes == tx->len || seq_gt(tx->seq + tx->len, c->loss->sack.high))
 			c->loss->sack.high = tx->seq + tx->len;
 		tcp_rack_delivered(t, c, tx, s);
+		if (unlikely(c->flags & TCPF_PACES))
+			tcp_pace_delivered(t, c, tx, tx->len);
 	}
 }
 

@@ -49,6 +49,11 @@ void tcp_timer_keep(struct tcp *t, struct tcp_conn *c)
 	arm(t, c, tcp_timer_keep_at(c));
 }
 
+void tcp_timer_pace(struct tcp *t, struct tcp_conn *c)
+{
+	arm(t, c, tcp_timer_pace_at(c));
+}
+
 static void conn_timer(struct tcp *t, struct tcp_conn *c)
 {
 	nsec now = t->core->now;
@@ -68,10 +73,12 @@ static void conn_timer(struct tcp *t, struct tcp_conn *c)
 		if (!(c->flags & TCPF_USED) || c->state == TCP_CLOSED)
 			return;
 	}
+	if (unlikely(tcp_timer_pace_at(c) <= now))
+		tcp_pace_expired(t, c);
 	if (unlikely(tcp_timer_keep_at(c) <= now) && !tcp_keep_expired(t, c))
 		return;
 	arm(t, c, MIN(MIN(MIN(c->timer.rtx_at, c->timer.ack_at), c->timer.life_at),
-		      tcp_timer_keep_at(c)));
+		      MIN(tcp_timer_keep_at(c), tcp_timer_pace_at(c))));
 }
 
 void tcp_timer(struct tcp *t, struct wheel_node *n)

@@ -129,8 +129,11 @@ int tcp_set_cc(struct tcp *t, struct tcp_conn *c, const char *name, size_t len)
 
 	if (!ops)
 		return -E_NOENT;
-	if (ops != c->cc.ops)
-		cc_switch(&c->cc, ops);
+	if (ops == c->cc.ops)
+		return 0;
+	tcp_pace_free(t, c);
+	cc_switch(&c->cc, ops);
+	tcp_pace_choose(t, c);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #define MANY 4096u		/* with more, the lookup table takes less for each */
 
 enum thing {
-	CONNECTION, LOSS, SIDE, TIME_WAIT, HALF_OPEN, DESCRIPTOR, RARE, OPERATION, COMPLETION,
+	CONNECTION, LOSS, SIDE, PACE, TIME_WAIT, HALF_OPEN, DESCRIPTOR, RARE, OPERATION, COMPLETION,
 	NEIGHBOUR, FRAME, BARE
 };
 
@@ -25,7 +25,8 @@ static const struct cost {
 	{ OPERATION, 80 },	/* that waits: 64, and at most 16 to find it by its user_data */
 	{ COMPLETION, 16 },	/* place in the completion ring */
 	{ LOSS, 216 },		/* what a connection takes while something is missing */
-	{ SIDE, 176 },		/* what one takes for what its owner chose, or something rare */
+	{ SIDE, 184 },		/* what one takes for what its owner chose, or something rare */
+	{ PACE, 240 },		/* one that thinks in rates, while it sends */
 	{ TIME_WAIT, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ HALF_OPEN, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ NEIGHBOUR, 210 },	/* its entry 192, its place in the lookup table 18 */
@@ -56,6 +57,8 @@ static uint32_t *many_of(enum thing what, struct net_config *net, struct ring_co
 		return &net->tcp.losses_max;
 	case SIDE:
 		return &net->tcp.sides_max;
+	case PACE:
+		return &net->tcp.paces_max;
 	case TIME_WAIT:
 		return &net->tcp.timewaits_max;
 	case HALF_OPEN:
