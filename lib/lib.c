@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fmt.h"
 #include "lib/lib_int.h"
+#include "lib/lib_look.h"
 #include "port/port.h"
 
 #define LIB_DHCP_PATIENCE SEC(15)
@@ -260,4 +261,19 @@ int leat_publish(struct leat_ring *ring, const struct leat_addr *host, uint16_t 
 	if (l->first != l)
 		return port;
 	return l->link.publish(&l->link.dev, addr_to_v4(&at), outside, port);
+}
+
+struct net *lib_net(struct leat_ring *ring)
+{
+	return &lib_of(ring)->net;
+}
+
+const struct drivers_link *lib_link(struct leat_ring *ring)
+{
+	return &lib_of(ring)->link;
+}
+
+const struct net_dhcp *lib_dhcp(struct leat_ring *ring)
+{
+	return &lib_of(ring)->dhcp;
 }

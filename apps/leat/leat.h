@@ -20,6 +20,7 @@ struct leat_command {
 
 extern const struct leat_command leat_bench;
 extern const struct leat_command leat_bulk;
+extern const struct leat_command leat_ping, leat_arp, leat_route, leat_ip;
 extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
 extern const struct leat_command leat_wire;
@@ -53,6 +54,9 @@ bool leat_unit_bytes(const char *text, uint32_t *out);
 
 /* LEAT_EXIT_OK when --net was typed rightly; else LEAT_EXIT_USAGE, after a line on stderr. */
 int leat_net_check(const char *command, const char *spec);
+
+/* A stack on a link with everything else as it is by default; NULL after a line on stderr. */
+struct leat_ring *leat_stack_open(const char *command, const char *net);
 
 /* The same of --poll. */
 int leat_poll_mode(const char *command, const char *text, enum leat_poll_mode *mode);

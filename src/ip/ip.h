@@ -129,6 +129,10 @@ struct ip {
 	uint32_t pmtus;		/* in use */
 	struct wheel_node pmtu_timer;
 	uint32_t *ids;		/* counters behind the identification field, see ip_output.c */
+	/* Somebody answers an echo request of ours; NULL: nobody has asked.  `p` is borrowed, its
+	 * data at the ICMP header. */
+	void (*echo_answered)(void *ctx, const struct pkt *p);
+	void *echo_ctx;
 	/* rate limit of errors, RFC 1812 §4.3.2.8: when the bucket is full again */
 	nsec icmp_next;
 	uint32_t icmp_errors_per_s;	/* default 1000 */

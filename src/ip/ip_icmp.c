@@ -34,7 +34,7 @@ static void echo_answer(struct ip *ip, struct pkt *p TAKES)
 	ip_output(ip, &path, &src, &dst, &how, p);
 }
 
-static enum drop judge(const struct pkt *p, struct wire_icmp *icmp)
+static enum drop judge(const struct ip *ip, const struct pkt *p, struct wire_icmp *icmp)
 {
 	enum drop why = wire_icmp_parse(icmp, p->data, p->len);
 
@@ -45,6 +45,8 @@ static enum drop judge(const struct pkt *p, struct wire_icmp *icmp)
 	switch (icmp->type) {
 	case WIRE_ICMP_ECHO:		/* RFC 1122 §3.2.2.6 */
 		return p->flags & PKT_LINK_BCAST ? DROP_ICMP_BCAST : DROP_NOT;
+	case WIRE_ICMP_ECHO_REPLY:
+		return ip->echo_answered ? DROP_NOT : DROP_ICMP_TYPE;
 	case WIRE_ICMP_UNREACH:
 	case WIRE_ICMP_TIME_EXCEEDED:
 	case WIRE_ICMP_PARAM:
@@ -63,13 +65,15 @@ void ip_icmp_input(void *self, struct pkt **p, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		struct wire_icmp icmp;
-		enum drop why = judge(p[i], &icmp);
+		enum drop why = judge(ip, p[i], &icmp);
 
 		if (!why && icmp.type == WIRE_ICMP_ECHO) {
 			echo_answer(ip, p[i]);
 			continue;
 		}
-		if (!why)
+		if (!why && icmp.type == WIRE_ICMP_ECHO_REPLY)
+			ip->echo_answered(ip->echo_ctx, p[i]);
+		else if (!why)
 			why = ip_icmp_error_input(ip, p[i], &icmp);
 		if (why)
 			core_drop(ip->core, why, p[i]);

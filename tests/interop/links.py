@@ -346,6 +346,27 @@ def an_address_comes_by_dhcp_from(server):
             p.wait()
 
 
+def the_small_tools_tell_what_is_there():
+    with Pair() as pair:
+        net = ('--net', straight_veth('packet:{i},')(pair) + f',gw={KERNEL}')
+        run = lambda *words: sh(LEAT, *words, *net, ns=pair.leat, check=False)
+        r = run('ping', KERNEL, '-c', '200', '-f', '-s', '1400')
+        assert r.returncode == 0 and '200 sent, 200 answered' in r.stdout, r
+        r = run('ping', KERNEL, '-c', '2', '-i', '50ms', '-s', '9000')      # in fragments, both ways
+        assert r.returncode == 0 and 'seq=1 ttl=64' in r.stdout, r
+        r = run('ping', '10.77.0.99', '-c', '1', '-q')
+        assert r.returncode == 1 and '1 sent, 0 answered' in r.stdout, r
+        r = run('arp', KERNEL)
+        mac = re.search(r'link/ether (\S+)', sh('ip', 'link', 'show', 'k0', ns=pair.kernel).stdout)[1]
+        assert r.returncode == 0 and f'{KERNEL} is at {mac}' in r.stdout, r
+        assert run('arp', '10.77.0.99').returncode == 1
+        r = run('ip')
+        assert 'l0: packet, up, mtu 1500' in r.stdout and f'{STACK}/24' in r.stdout, r
+        r = run('route')
+        assert '10.77.0.0/24 on l0' in r.stdout and f'0.0.0.0/0 via {KERNEL} on l0' in r.stdout, r
+        assert f'8.8.8.8 from {STACK}, mtu 1500, via {KERNEL}' in run('route', '8.8.8.8').stdout
+
+
 def cases():
     for kind in KINDS:
         for f in (files_come_whole_over, bulk_goes_both_ways_over, no_ping_of_a_flood_is_lost_over,
@@ -358,6 +379,7 @@ def cases():
         yield f'two_leats_are_joined_by {mode}', lambda mode=mode: two_leats_are_joined_by(mode)
     for server in ('dnsmasq', 'udhcpd'):
         yield f'an_address_comes_by_dhcp_from {server}', lambda server=server: an_address_comes_by_dhcp_from(server)
+    yield the_small_tools_tell_what_is_there.__name__, the_small_tools_tell_what_is_there
     yield without_privileges_a_line_says_what_is_missing.__name__, without_privileges_a_line_says_what_is_missing
 
 
