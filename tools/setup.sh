@@ -5,7 +5,7 @@ set -eu
 
 declare -A packages=(
 	[build]="gcc libc6-dev make meson ninja-build pkg-config python3 libslirp-dev"
-	[test]="libcmocka-dev binutils curl apache2-utils iproute2 iputils-ping procps"
+	[test]="libcmocka-dev binutils curl apache2-utils iproute2 ethtool iputils-ping procps"
 	[interop]="iproute2 iputils-ping curl procps dnsmasq-base udhcpd"
 	[bench]="valgrind"
 	[dpdk]="libdpdk-dev libnuma-dev"

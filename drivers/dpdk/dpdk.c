@@ -15,14 +15,16 @@
 #include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/byteorder.h"
+#include "base/csum.h"
 #include "base/err.h"
 #include "base/fmt.h"
 #include "port/port.h"
 
 #define DPDK_NAP_MIN USEC(10)
-#define DPDK_NAP_MAX MSEC(1)
+#define DPDK_NAP_MAX MSEC(2)
 #define DPDK_LOOK MSEC(1)	/* between two looks whether a link is back */
 #define DPDK_SEGS_MAX 16u
 #define ETH_HEADER 14u
@@ -62,6 +64,9 @@ static inline struct pkt *dpdk_take(struct netdev *dev, struct dpdk_queue *q, st
 	if (unlikely(b->nb_segs > 1))
 		dpdk_chain(q, b);
 	if ((b->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		p->flags |= PKT_CSUM_OK;
+	if (unlikely(q->partial && p->len > ETH_HEADER && load_be16(p->data + 12) == 0x0800 &&
+		     csum_left_out(p->data + ETH_HEADER, p->len - ETH_HEADER)))
 		p->flags |= PKT_CSUM_OK;
 	if (unlikely(p->total < ETH_HEADER || p->total > (uint32_t)dev->mtu + ETH_HEADER)) {
 		if (p->total < ETH_HEADER)
@@ -392,8 +397,13 @@ static int dpdk_fill(struct dpdk_queue *q, struct netdev *dev, const struct dpdk
 	};
 	if (!config->with_mac)
 		mem_copy(dev->mac.b, mac.addr_bytes, sizeof(dev->mac.b));
+	/* The address of a TAP is the kernel's end's: ours is its neighbour. */
+	if (!config->with_mac && !strcmp(port->info.driver_name, "net_tap"))
+		dev->mac.b[5] ^= 1;
 	snprintf(dev->name, sizeof(dev->name), "%.31s", port->name);
 	q->copies_lent = !port->vdev;
+	/* A packet socket shows what the kernel sends before its sum is made. */
+	q->partial = !strcmp(port->info.driver_name, "net_af_packet");
 	q->segs_max = DPDK_SEGS_MAX;
 	if (port->info.tx_desc_lim.nb_mtu_seg_max)
 		q->segs_max = MIN(DPDK_SEGS_MAX, port->info.tx_desc_lim.nb_mtu_seg_max);

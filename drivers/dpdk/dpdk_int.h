@@ -45,6 +45,7 @@ struct dpdk_queue {
 	struct dpdk_port *port;
 	uint16_t id, port_id;
 	bool started;		/* the port runs */
+	bool partial;		/* sums may be left out: csum_left_out() */
 	bool copies_lent;	/* lent memory is not mapped for the device */
 	uint16_t segs_max;
 	uint16_t waiting_n;

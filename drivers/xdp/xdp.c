@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/byteorder.h"
+#include "base/csum.h"
 #include "base/err.h"
 #include "base/fmt.h"
 #include "drivers/xdp/xdp_int.h"
@@ -79,35 +80,6 @@ static void xdp_post(struct xdp *x)
 	xdp_ring_produced(r);
 }
 
-/* RFC 1071 over the pseudo-header of an IPv4 packet. */
-static uint16_t xdp_pseudo(const uint8_t *ip, uint32_t l4_len)
-{
-	uint32_t sum = l4_len + ip[9];
-
-	for (unsigned i = 12; i < 20; i += 2)
-		sum += load_be16(ip + i);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
-/* A kernel at the other end of a wire in memory leaves the sum over a segment to a device that is
- * not there; the field holds the sum of the pseudo-header. Such a packet never was on a wire. */
-static bool xdp_sum_left_out(const struct pkt *p)
-{
-	const uint8_t *ip = p->data + ETH_HEADER;
-	uint32_t head, field, total;
-
-	if (p->len < ETH_HEADER + 20 || load_be16(p->data + 12) != 0x0800)
-		return false;
-	head = (ip[0] & 15u) * 4u;
-	total = load_be16(ip + 2);
-	field = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : UINT32_MAX;
-	if (field == UINT32_MAX || head < 20 || head + field + 2 > total ||
-	    total > p->len - ETH_HEADER)
-		return false;
-	return load_be16(ip + head + field) == xdp_pseudo(ip, total - head);
-}
-
 static struct pkt *xdp_take(struct xdp *x, const struct xdp_desc *d)
 {
 	struct pkt *p = &x->pool->pkts[d->addr >> FRAME_SHIFT];
@@ -125,7 +97,8 @@ static struct pkt *xdp_take(struct xdp *x, const struct xdp_desc *d)
 		pkt_put(p);
 		return NULL;
 	}
-	if (x->partial && xdp_sum_left_out(p))
+	if (x->partial && p->len > ETH_HEADER && load_be16(p->data + 12) == 0x0800 &&
+	    csum_left_out(p->data + ETH_HEADER, p->len - ETH_HEADER))
 		p->flags |= PKT_CSUM_OK;
 	dev->stats.rx_bytes += d->len;
 	return p;

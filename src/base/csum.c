@@ -108,3 +108,21 @@ uint64_t csum_pkt(const struct pkt *p, uint32_t off, uint32_t n, uint64_t sum)
 	assert(n == 0);
 	return sum;
 }
+
+bool csum_left_out(const uint8_t *ip, uint32_t n)
+{
+	uint32_t head, field, total;
+	uint64_t sum;
+	uint16_t was;
+
+	if (n < 20)
+		return false;
+	head = (ip[0] & 15u) * 4u;
+	total = load_be16(ip + 2);
+	field = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : UINT32_MAX;
+	if (field == UINT32_MAX || head < 20 || head + field + 2 > total || total > n)
+		return false;
+	mem_copy(&was, ip + head + field, 2);
+	sum = csum_partial(ip + 12, 8, __builtin_bswap32(total - head));
+	return was == csum_fold_raw(csum_add(sum, (uint32_t)ip[9] << 24));
+}

@@ -100,6 +100,11 @@ static inline uint64_t csum_pseudo(const struct addr *src, const struct addr *ds
 	return s;
 }
 
+/* A kernel that sends through memory (a veth, a packet socket) leaves the sum over a TCP or UDP
+ * segment to a device, and the field holds that of the pseudo-header.  Such a packet was never on a
+ * wire.  `ip`: `n` bytes of an IPv4 packet, whatever they are. */
+bool csum_left_out(const uint8_t *ip, uint32_t n);
+
 /* RFC 1624: the stored checksum `csum` after a 16-bit word (native order) went from `old` to
  * `new`. */
 static inline uint16_t csum_update(uint16_t csum, uint16_t old_word, uint16_t new_word)

@@ -129,6 +129,24 @@ def straight_veth(kind):
     return make
 
 
+def straight_dpdk(pair):
+    """DPDK's packet socket takes no frame longer than its slots: the kernel must not leave segmentation to the veth."""
+    spec = straight_veth('dpdk:net_af_packet0,iface={i},')(pair)
+    sh('ethtool', '-K', 'k0', 'tso', 'off', 'gso', 'off', ns=pair.kernel)
+    return spec
+
+
+def straight_dpdk_tap(pair):
+    sh('ip', 'tuntap', 'add', 't0', 'mode', 'tap', 'multi_queue', ns=pair.kernel)
+    pair.up(pair.kernel, 't0', KERNEL)
+    pair.where = pair.kernel
+    return f'dpdk:net_tap0,iface=t0,ip={STACK}/24'
+
+
+def has_dpdk():
+    return (pathlib.Path(LEAT).parent / 'leat-dpdk.so').exists()
+
+
 def cable(pair, inner, *how):
     """A cable from TAP k0 in the kernel's namespace to `inner` in leat's."""
     pair.also.append(Leat('wire', 'tap:k0', inner, *how, ns=pair.leat, ready='are joined'))
@@ -164,7 +182,11 @@ KINDS = {
     'tap': (straight_tap, cabled_tap),
     'packet': (straight_veth('packet:{i},'), cabled_interface('packet:{i},')),
     'wire': (lambda pair: cabled_wire(pair), cabled_wire),
+    'xdp': (straight_veth('xdp:{i},'), cabled_interface('xdp:{i},')),
 }
+if has_dpdk():
+    KINDS['dpdk-packet'] = straight_dpdk, cabled_interface('dpdk:net_af_packet0,iface={i},')
+    KINDS['dpdk-tap'] = straight_dpdk_tap, None
 CABLE = ('--loss', '1%', '--delay', '200us', '--seed', '7')
 
 
@@ -258,16 +280,18 @@ def bulk_goes_both_ways_through_a_bad_cable_over(kind):
 
 
 def two_leats_are_joined_by(mode):
+    server, client = (f'wire:/tmp/{TAG}.two,mode={mode},ip={{}}/24',) * 2
+    if mode == 'memif':
+        server, client = (f'dpdk:net_memif0,role={role},socket=/leat/{TAG},ip={{}}/24' for role in ('server', 'client'))
     with Pair() as pair:
-        spec = f'wire:/tmp/{TAG}.two,mode={mode},ip={{}}/24'
-        with Leat('bulk', '--listen', 5001, '--net', spec.format(STACK), ns=pair.leat):
+        with Leat('bulk', '--listen', 5001, '--net', server.format(STACK), ns=pair.leat):
             for order in ('take', 'give'):
-                sh(LEAT, 'bulk', f'{STACK}:5001', order, BULK, '--net', spec.format('10.77.0.3'), ns=pair.leat)
+                sh(LEAT, 'bulk', f'{STACK}:5001', order, BULK, '--net', client.format('10.77.0.3'), ns=pair.leat)
 
 
 def an_interface_that_is_pulled_away_is_found_again_by(kind):
     """tap and packet: a download breaks off, the process stays, the next download is whole."""
-    if kind == 'wire':
+    if kind not in ('tap', 'packet'):
         return
     with Pair() as pair, site() as d:
         name = 'leat0'
@@ -374,8 +398,10 @@ def cases():
                   an_interface_that_is_pulled_away_is_found_again_by, an_idle_stack_costs_nothing_and_wakes_at_once_on):
             if f is a_cable_that_loses_frames_loses_no_byte_of and not FULL and kind != 'packet':
                 continue
+            if kind.startswith('dpdk') and not FULL and f is not files_come_whole_over:
+                continue
             yield f'{f.__name__} {kind}', lambda f=f, kind=kind: f(kind)
-    for mode in ('stream', 'dgram'):
+    for mode in ('stream', 'dgram', *(['memif'] if has_dpdk() else [])):
         yield f'two_leats_are_joined_by {mode}', lambda mode=mode: two_leats_are_joined_by(mode)
     for server in ('dnsmasq', 'udhcpd'):
         yield f'an_address_comes_by_dhcp_from {server}', lambda server=server: an_address_comes_by_dhcp_from(server)

@@ -273,6 +273,51 @@ static int seed(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, seed)
 
+/* 10.0.0.1 to 10.0.0.2, `l4` bytes behind 20 of header. */
+static void ipv4(uint8_t *ip, uint8_t proto, unsigned l4, unsigned field)
+{
+	struct addr a = addr_v4(IPV4(10, 0, 0, 1)), b = addr_v4(IPV4(10, 0, 0, 2));
+	uint16_t sum = csum_fold_raw(csum_pseudo(&a, &b, proto, l4));
+
+	memset(ip, 0, 64);
+	ip[0] = 0x45;
+	store_be16(ip + 2, (uint16_t)(20 + l4));
+	ip[9] = proto;
+	store_be32(ip + 12, IPV4(10, 0, 0, 1));
+	store_be32(ip + 16, IPV4(10, 0, 0, 2));
+	memcpy(ip + 20 + field, &sum, 2);
+}
+
+static void a_sum_that_was_left_out_is_that_of_the_pseudo_header(void **state)
+{
+	uint8_t ip[64];
+
+	ipv4(ip, 6, 40, 16);
+	assert_true(csum_left_out(ip, 60));
+	ip[37] ^= 1;
+	assert_false(csum_left_out(ip, 60));
+	ipv4(ip, 17, 30, 6);
+	assert_true(csum_left_out(ip, 60));
+	ip[26] ^= 1;
+	assert_false(csum_left_out(ip, 60));
+}
+
+static void a_sum_of_what_is_no_segment_was_not_left_out(void **state)
+{
+	uint8_t ip[64];
+
+	ipv4(ip, 1, 40, 16);
+	assert_false(csum_left_out(ip, 60));
+	ipv4(ip, 6, 40, 16);
+	assert_false(csum_left_out(ip, 59));	/* not all there */
+	assert_false(csum_left_out(ip, 19));
+	ipv4(ip, 6, 17, 16);			/* the field is not */
+	assert_false(csum_left_out(ip, 60));
+	ipv4(ip, 6, 40, 16);
+	ip[0] = 0x44;
+	assert_false(csum_left_out(ip, 60));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +334,8 @@ int main(void)
 		T(the_pseudo_header_of_ipv4_is_that_of_rfc_9293),
 		T(the_pseudo_header_of_ipv6_is_that_of_rfc_8200),
 		T(an_update_gives_the_checksum_of_the_changed_bytes),
+		T(a_sum_that_was_left_out_is_that_of_the_pseudo_header),
+		T(a_sum_of_what_is_no_segment_was_not_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,7 +293,7 @@ static void naps_grow_while_nothing_comes_and_end_with_the_first_frame(void **st
 
 	for (unsigned i = 0; i < 20; i++)
 		assert_false(b->ops->arm(b));
-	assert_int_equal(b->ops->deadline(b, SEC(1)), SEC(1) + MSEC(1));
+	assert_int_equal(b->ops->deadline(b, SEC(1)), SEC(1) + MSEC(2));
 	fill(bytes, 1, sizeof(bytes));
 	assert_int_equal(pkt_write(p, bytes, sizeof(bytes)), 0);
 	send_one(&g->a, p);
