@@ -211,8 +211,8 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);
 /* Asks for TCP_READY_WRITABLE when there is room again, as a short write does. */
 void tcp_want_room(struct tcp *t, struct tcp_conn *c);
 
-/* More is about to be written: hold back a segment that is not full until tcp_uncork()
- * (MSG_MORE). */
+/* More is about to be written: hold back a segment that is not full until this is taken back,
+ * for 200 ms at most (MSG_MORE, TCP_CORK of tcp(7)). */
 void tcp_cork(struct tcp *t, struct tcp_conn *c, bool on);
 
 /* The next received bytes in order, a packet (maybe a chain) with `data` at the payload, or

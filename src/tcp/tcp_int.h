@@ -351,6 +351,7 @@ static inline uint32_t tcp_clock_seen(const struct tcp *t)
 #define TCP_REASS_PIECES_MAX 512u	/* out-of-order pieces kept for one connection */
 #define TCP_MSS_DEFAULT 536u		/* RFC 9293 §3.7.1 */
 #define TCP_MSS_MIN 64u			/* a smaller offer is raised to this */
+#define TCP_CORK_NS MSEC(200)		/* no longer, tcp(7) says */
 #define TCP_OUTSIDER_MS 500u		/* between two answers to segments outside of the window */
 #define TCP_CHALLENGES_PER_S 1000u	/* RFC 5961 §7 */
 #define TCP_WSCALE_MAX 14u		/* RFC 7323 §2.3 */

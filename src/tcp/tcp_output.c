@@ -569,7 +569,7 @@ void tcp_output_override(struct tcp *t, struct tcp_conn *c)
 {
 	struct plan plan = {.len = MIN(MIN(c->snd.end - c->snd.nxt, c->snd.wnd), c->snd.mss)};
 
-	if (plan.len && !corked(c))
+	if (plan.len)
 		send_plan(t, c, plan);
 }
 
@@ -739,9 +739,10 @@ void tcp_output(struct tcp *t, struct tcp_conn *c)
 		send_what_may_go(t, c);
 	if (c->flags & TCPF_ACK_NOW)
 		tcp_output_ack(t, c);
-	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER &&
-	    !(corked(c) && c->snd.wnd))
-		tcp_timer_rtx(t, c, t->core->now + tcp_rto(t, c));	/* persist */
+	if (c->snd.unsent.head && c->snd.una == c->snd.nxt && c->timer.rtx_at == NSEC_NEVER)
+		tcp_timer_rtx(t, c, t->core->now + (corked(c) && c->snd.wnd
+							    ? TCP_CORK_NS
+							    : tcp_rto(t, c)));	/* persist */
 	if (unlikely(c->side && c->flags & TCPF_WANT_ROOM))
 		tcp_snd_tell_room(t, c);	/* fewer bytes are unsent now */
 	if (unlikely(c->loss))

@@ -108,11 +108,30 @@ static void cork_holds_what_is_no_full_segment(void **state)
 	OUT("A 1(1460) 1");
 	OUT("");
 	rig_in(r, "A 1(0) 1461");
-	rig_pass(r, SEC(5));
+	rig_pass(r, MSEC(199));
 	OUT("");
 	tcp_cork(&r->tcp, c, false);
 	rig_run(r);
 	OUT("PA 1461(540) 1");
+}
+
+static void cork_holds_for_200_milliseconds_at_most(void **state)
+{
+	struct tcp_conn *c = rig_connected(r, 0);
+
+	tcp_cork(&r->tcp, c, true);
+	write_and_run(c, 100);
+	rig_pass(r, MSEC(150));
+	write_and_run(c, 100);		/* does not begin again */
+	OUT("");
+	rig_pass(r, MSEC(52));
+	OUT("PA 1(200) 1");
+	rig_in(r, "A 1(0) 201");
+	write_and_run(c, 100);
+	rig_pass(r, MSEC(150));
+	OUT("");
+	rig_pass(r, MSEC(52));
+	OUT("PA 201(100) 1");
 }
 
 static void cork_ends_with_the_stream(void **state)
@@ -590,6 +609,7 @@ int main(void)
 		T(nodelay_sends_at_once),
 		T(fin_takes_along_what_nagle_held_back),
 		T(cork_holds_what_is_no_full_segment),
+		T(cork_holds_for_200_milliseconds_at_most),
 		T(cork_ends_with_the_stream),
 		T(writes_of_one_poll_leave_as_one_segment),
 		T(no_more_leaves_than_the_peer_allows),
