@@ -94,7 +94,7 @@ static int dpdk_eal_begin(const struct dpdk_config *config, char *why, size_t si
 	snprintf(dpdk_args[argc++], DPDK_ARG_MAX, "leat");
 	dpdk_lcores(dpdk_args[argc++], DPDK_ARG_MAX);
 	snprintf(dpdk_args[argc++], DPDK_ARG_MAX, "--no-telemetry");
-	/* It complains of what it wants for its flow rules, and does without.  The first rule wins. */
+	/* It complains of what it wants for flow rules, and does without.  The first rule wins. */
 	snprintf(dpdk_args[argc++], DPDK_ARG_MAX, "--log-level=pmd.net.tap:2");
 	snprintf(dpdk_args[argc++], DPDK_ARG_MAX, "--log-level=*:4");
 	snprintf(dpdk_args[argc++], DPDK_ARG_MAX, "-m64");
