@@ -29,6 +29,8 @@
 extern "C" {
 #endif
 
+struct mmsghdr;		/* of sys/socket.h, with _GNU_SOURCE */
+
 /* ---- a thread and its stack */
 
 /* Opens a stack on a link ("slirp", "none" ... as leat_options.net) for this thread's sockets.

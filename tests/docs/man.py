@@ -3,13 +3,16 @@
 
 usage: man.py            prints one TAP line a claim
 
-A page leat_x.N with a SYNOPSIS that includes <leat/x.h> declares each function of that header, word for word, and names
-each LEAT_ word of it; what it names is there.  mandoc has no complaint (left out where there is no mandoc).
+The pages whose SYNOPSIS includes <leat/x.h> together declare each function of that header, word for word, and name each
+LEAT_ word of it; what they name is there.  An example (between .EX and .EE) compiles.  mandoc has no complaint (left out where there is no mandoc).
 """
 import pathlib, re, shutil, subprocess, sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / 'docs/man').glob('*.[1-9]'))
+CC = ['cc', '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', str(ROOT / 'include'), '-x', 'c', '-']
+# Words of leat/leat.h that another header's functions are explained by.
+OTHERS = {'go.h': {'LEAT_FOREVER'}}
 INNER = re.compile(r'^(LEAT_OP_N|LEAT_\w+_H)$')      # no business of a reader
 
 
@@ -36,21 +39,29 @@ def header_of(page):
     return ROOT / 'include' / m[1] if m else None
 
 
-def synopsis_errors(page, header):
+def synopsis_errors(pages, header):
     code = re.sub(r'/\*.*?\*/', ' ', header.read_text(), flags=re.S)
-    shown = squeeze(plain(page.split('.SH SYNOPSIS')[1].split('.SH ')[0]))
+    shown = ' '.join(squeeze(plain(page.split('.SH SYNOPSIS')[1].split('.SH ')[0])) for page in pages)
     for proto in re.findall(r'^[\w *]+?\b\**leat_\w+\([^;{]*\);', code, flags=re.M):
         if squeeze(proto) not in shown:
             yield f'the synopsis lacks: {squeeze(proto)}'
 
 
-def word_errors(page, header):
+def word_errors(pages, header):
+    page = '\n'.join(pages)
     code = re.sub(r'/\*.*?\*/', ' ', header.read_text(), flags=re.S)
     there = {w for w in re.findall(r'\b(LEAT_\w+)', code) if not INNER.match(w)}
     said = set(re.findall(r'\b(LEAT_\w+)', plain(page)))
     title = set(re.findall(r'^\.TH (\w+)', page, flags=re.M))
     yield from (f'does not say what {w} is' for w in sorted(there - said))
-    yield from (f'{w} is not in {header.name}' for w in sorted(said - there - title))
+    yield from (f'{w} is not in {header.name}' for w in sorted(said - there - title - OTHERS.get(header.name, set())))
+
+
+def example_errors(page):
+    for n, body in enumerate(re.findall(r'^\.EX\n(.*?)^\.EE', page, flags=re.M | re.S), 1):
+        body = body.replace('\\e', '\\').replace('\\-', '-')
+        r = subprocess.run(CC, input=body, text=True, capture_output=True)
+        yield from (f'example {n}: {line}' for line in r.stderr.splitlines()[:5])
 
 
 def lint_errors(path):
@@ -68,12 +79,20 @@ def main():
         print(f'{"not ok" if errors else "ok"} {n} - {what}')
         print(''.join(f'# {e}\n' for e in errors), end='')
 
+    of_header = {}
     for path in PAGES:
         page = path.read_text()
-        header = header_of(page)
-        if header:
-            report(f'{path.name} declares what {header.name} declares', synopsis_errors(page, header))
-            report(f'{path.name} names what {header.name} names', word_errors(page, header))
+        if header_of(page):
+            of_header.setdefault(header_of(page), []).append((path.name, page))
+    for header, pages in of_header.items():
+        names = ', '.join(name for name, _ in pages)
+        texts = [page for _, page in pages]
+        report(f'{names}: declared is what {header.name} declares', synopsis_errors(texts, header))
+        report(f'{names}: named is what {header.name} names', word_errors(texts, header))
+    for path in PAGES:
+        page = path.read_text()
+        if re.search(r'^\.EX', page, flags=re.M):
+            report(f'the examples of {path.name} compile', example_errors(page))
         if shutil.which('mandoc'):
             report(f'{path.name} is well-formed', lint_errors(path))
     print(f'1..{n}')
