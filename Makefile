@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sockcheck sim fuzz bench interop soak img qemu boot docs install clean
+.PHONY: help setup build serve test check sockcheck sim many fuzz bench interop soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -23,6 +23,8 @@ sockcheck: ## the same checks of sockets and epoll against Linux and against lea
 	@$(BUILD)/tests/sockcheck docs/sockets.md $(ARGS)
 sim: ## simulated networks with faults [SEEDS=n | SEED=x] [FLOOD=1: under a SYN flood]
 	@tools/sim.sh
+many: ## a million idle connections in one process, a million more beside them [CONNS=n]
+	@tools/many.sh
 fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=name]
 	@tools/fuzz.sh
 bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ...']
