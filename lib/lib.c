@@ -184,6 +184,18 @@ static int lib_open(struct lib *l, char *why, size_t size)
 	return err;
 }
 
+/* The kernel's own stack instead of one of ours. */
+static bool lib_is_kernel(const char *net)
+{
+	const char *name = "kernel";
+
+	while (*name && *name == *net) {
+		name++;
+		net++;
+	}
+	return !*name && !*net;
+}
+
 struct leat_ring *leat_ring_open(const struct leat_options *options, char *why, size_t why_size)
 {
 	struct lib *l = port_map(sizeof(*l), false);
@@ -197,6 +209,16 @@ struct leat_ring *leat_ring_open(const struct leat_options *options, char *why, 
 	if (!l)
 		return NULL;
 	l->options = *options;
+	if (lib_is_kernel(options->net)) {
+		const char *fault;
+
+		if (kernel_open(&l->ring, options->ops, options->completions, options->frames,
+				&fault) == 0)
+			return &l->ring;
+		fmt(why, why_size, "%s", fault);
+		port_unmap(l, sizeof(*l));
+		return NULL;
+	}
 	if (options->size != sizeof(*options)) {
 		fmt(why, why_size,
 		    "leat_options of another version; start with leat_options_init()");
@@ -216,6 +238,11 @@ unsigned leat_ring_close(struct leat_ring *ring)
 	const struct pool *pool = &l->net.pool;
 	unsigned leaked;
 
+	if (ring->make) {
+		kernel_close(ring);
+		lib_unmap(l);
+		return 0;
+	}
 	ring_direct_fini(ring);
 	net_flush(&l->net);
 	net_fini(&l->net);
@@ -227,8 +254,12 @@ unsigned leat_ring_close(struct leat_ring *ring)
 
 void leat_address(struct leat_ring *ring, struct leat_addr *addr)
 {
+	const struct addr loop = addr_v4(IPV4(127, 0, 0, 1));
+
 	*addr = (struct leat_addr){ .port = 0 };
-	if (lib_of(ring)->dhcp.bound)
+	if (ring->make)
+		mem_copy(addr->ip, loop.b, sizeof(addr->ip));
+	else if (lib_of(ring)->dhcp.bound)
 		mem_copy(addr->ip, lib_of(ring)->dhcp.addr.b, sizeof(addr->ip));
 	else
 		mem_copy(addr->ip, lib_of(ring)->link.addr.b, sizeof(addr->ip));
@@ -237,7 +268,7 @@ void leat_address(struct leat_ring *ring, struct leat_addr *addr)
 void leat_outside(struct leat_ring *ring, const struct leat_addr *host, uint16_t port,
 		  struct leat_addr *at)
 {
-	if (lib_of(ring)->link.publish) {
+	if (ring->make || lib_of(ring)->link.publish) {
 		*at = *host;
 		at->port = port;
 		return;

@@ -82,6 +82,8 @@ void leat_counters(struct leat_ring *ring,
 {
 	struct lib *l = lib_of(ring);
 
+	if (ring->make)		/* the kernel has its own: nstat(8) */
+		return;
 	lib_tcp(l, each, ctx);
 	lib_link(l, each, ctx);
 	for (enum drop why = DROP_NOT + 1; why < DROP_N; why++)

@@ -7,6 +7,7 @@
 #include "leat/leat.h"
 
 #include "drivers/drivers.h"
+#include "kernel/kernel.h"
 #include "net/net.h"
 #include "ring/ring.h"
 

@@ -87,6 +87,10 @@ void leat_wait(struct leat_ring *ring, uint64_t timeout_ns)
 	nsec until = lib_until(timeout_ns);
 	const struct leat_cqe *cqe;
 
+	if (ring->make) {
+		kernel_wait(ring, timeout_ns);
+		return;
+	}
 	net_flush(&l->net);
 	for (;;) {
 		nsec next = leat_poll(ring), now = l->net.core.now;
@@ -106,6 +110,11 @@ int leat_sleep_on(struct leat_ring *ring, int *fds, unsigned max, uint64_t *unti
 	struct port_wait waits[LINK_DEVS_MAX];
 	unsigned n = 0;
 
+	if (ring->make) {
+		if (max)
+			fds[0] = kernel_fd(ring);
+		return MIN(max, 1u);
+	}
 	if (lib_arm(l, waits, &n))
 		return -E_AGAIN;
 	*until = lib_deadline(l, *until, port_now());
@@ -121,6 +130,10 @@ uint64_t leat_now(void)
 
 void leat_wake(struct leat_ring *ring)
 {
+	if (ring->make) {
+		kernel_wake(ring);
+		return;
+	}
 	atomic_store(&lib_of(ring)->woken, true);
 	port_wake();
 }

@@ -6,7 +6,8 @@
  * -EOPNOTSUPP or -EINVAL, never success.
  *
  *   direct   the stack lives in the calling thread: a submission is a function call,
- *            completions lie in a local array.  (Here.)
+ *            completions lie in a local array
+ *   kernel   Linux's own io_uring over Linux's own sockets: the same program on the other stack
  *
  * Threads: a ring belongs to the thread that made it. */
 #ifndef LEAT_RING_H

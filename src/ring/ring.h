@@ -7,6 +7,7 @@
 #ifndef RING_RING_H
 #define RING_RING_H
 
+#include "ring/make.h"
 #include "sock/sock.h"
 
 struct ring_config {
@@ -38,6 +39,13 @@ struct ring_kept {
 };
 
 struct leat_ring {
+	union {
+		struct ring_head head;
+		struct {	/* the same */
+			const struct ring_make *make;
+			void *make_ctx;
+		};
+	};
 	struct socks socks;
 	struct ring_chain chains[RING_CHAINS];
 	struct ring_kept links[LEAT_LINKS_MAX];

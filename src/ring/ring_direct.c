@@ -33,6 +33,7 @@ void ring_direct_init(struct leat_ring *ring, const struct ring_config *config, 
 {
 	assert(config->now != NULL);
 	assert(net->drain == NULL);
+	ring->make = NULL;
 	ring->net = net;
 	ring->now = config->now;
 	ring->now_ctx = config->now_ctx;

@@ -138,6 +138,8 @@ int leat_call(struct leat_ring *ring, const struct leat_sqe *sqe)
 	struct socks *s = &ring->socks;
 	int res;
 
+	if (unlikely(ring->make))
+		return ring->make->call(ring, sqe);
 	if (!understood(sqe) || !(callable >> sqe->opcode & 1) || sqe->flags)
 		return -E_INVAL;
 	s->calling = true;
@@ -164,6 +166,8 @@ int leat_submit(struct leat_ring *ring, const struct leat_sqe *sqe)
 	struct socks *s = &ring->socks;
 	int res;
 
+	if (unlikely(ring->make))
+		return ring->make->submit(ring, sqe);
 	if (unlikely(sock_cq_room(s) == 0))
 		return busy(s);
 	if (!plain_send(sqe) || unlikely(s->chain_open))

@@ -108,7 +108,8 @@ static void join(void)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct addr a = addr_v4(IPV4(10, 0, 0, 1 + i));
 
-		need(ip_add_addr(i ? &client.net.ip : &server.net.ip, &a, 24, 0) == 0, "no address");
+		need(ip_add_addr(i ? &client.net.ip : &server.net.ip, &a, 24, 0) == 0,
+		     "no address");
 	}
 }
 
@@ -142,9 +143,11 @@ static void server_took(const struct leat_cqe *c)
 		return;
 	}
 	if (c->flags & LEAT_CQE_F_BUFFER) {
+		const void *bytes = leat_buf_ptr(&server.ring, c);
+
 		need(call(&server, (struct leat_sqe){.opcode = LEAT_OP_SEND,
 						     .fd = (int)(c->user_data & MASK),
-						     .addr = (uintptr_t)leat_buf_ptr(&server.ring, c),
+						     .addr = (uintptr_t)bytes,
 						     .len = (uint32_t)c->res}) == c->res,
 		     "no room for an echo");
 		leat_buf_put(&server.ring, c);
