@@ -14,6 +14,10 @@ extern const struct bench bench_ip_out;
 extern const struct bench bench_udp_echo;
 extern const struct bench bench_ring_pingpong;
 extern const struct bench bench_ring_nop;
+extern const struct bench bench_sock_pingpong;
+extern const struct bench bench_sock_epoll;
+extern const struct bench bench_sock_accept;
+extern const struct bench bench_go_yield;
 extern const struct bench bench_httpd_get;
 extern const struct bench bench_httpd_get_64;
 extern const struct bench bench_httpd_get_deep;
@@ -52,6 +56,10 @@ const struct bench *const bench_cases[] = {
 	&bench_udp_echo,
 	&bench_ring_pingpong,
 	&bench_ring_nop,
+	&bench_sock_pingpong,
+	&bench_sock_epoll,
+	&bench_sock_accept,
+	&bench_go_yield,
 	&bench_httpd_get,
 	&bench_httpd_get_64,
 	&bench_httpd_get_deep,

@@ -1,8 +1,8 @@
 /* The scheduler: who runs, who waits, and what the thread does when nobody can run.
  *
- * Coroutines that can run stand in a queue and get a turn each between two rounds of the stack;
- * with an empty queue the thread sleeps on the stack's descriptors until the earliest deadline.  A
- * coroutine leaves the processor in go_park() and leat_go_yield() only.
+ * Coroutines that can run stand in a queue and get a few turns each between two rounds of the
+ * stack; with an empty queue the thread sleeps on the stack's descriptors until the earliest
+ * deadline.  A coroutine leaves the processor in go_park() and leat_go_yield() only.
  *
  * Always: a coroutine runs, or is on the queue, or waits with a sleeper; one that has ended is on
  * the pool, or its stack is gone. */
@@ -14,6 +14,7 @@
 #include "go/go_switch.h"
 
 #define PAGE 4096u
+#define GO_TURNS 16u	/* of everybody who can run, between two rounds of the stack */
 
 static _Thread_local struct sched *self;
 
@@ -199,7 +200,8 @@ static void run_ready(struct sched *sd)
 static void loop(struct sched *sd)
 {
 	while (sd->live) {
-		run_ready(sd);
+		for (unsigned i = 0; i < GO_TURNS && !list_empty(&sd->ready); i++)
+			run_ready(sd);
 		posix_step(sd->p);
 		if (sd->heap_n)
 			fire(sd, leat_now());
