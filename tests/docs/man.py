@@ -4,7 +4,8 @@
 usage: man.py            prints one TAP line a claim
 
 The pages whose SYNOPSIS includes <leat/x.h> together declare each function of that header, word for word, and name
-each LEAT_ word of it; what they name is there.  An example (between .EX and .EE) compiles.  mandoc has no complaint (left out where there is no mandoc).
+each LEAT_ word of it; what they name is there.  An example (between .EX and .EE) compiles.  mandoc has
+no complaint (left out where there is no mandoc).
 """
 import pathlib, re, shutil, subprocess, sys
 
