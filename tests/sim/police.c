@@ -21,6 +21,7 @@ struct way {			/* what one side of a flow has sent */
 	uint32_t wnd_heard;	/* the last window that arrived, scaled */
 	uint16_t mss;		/* what it told the other to keep to */
 	uint8_t ws;
+	bool reborn;		/* it has sent SYNs with different numbers */
 };
 
 struct beat {			/* what is known of one flow */
@@ -77,7 +78,8 @@ static void syn(struct beat *b, unsigned which, const struct seg *s)
 
 	if (!me->syn || me->iss != s->seq) {	/* the first, or another attempt */
 		*me = (struct way){.syn = true, .iss = s->seq, .end = 1,
-				   .edge_heard = me->edge_heard, .wnd_heard = me->wnd_heard};
+				   .edge_heard = me->edge_heard, .wnd_heard = me->wnd_heard,
+				   .reborn = me->syn};
 	}
 	me->ws_sent = s->opts & SEG_OPT_WSCALE;
 	me->ws = s->wscale;
@@ -122,6 +124,11 @@ static const char *acks(struct world *w, struct flow *f, unsigned which, const s
 
 	if (!(s->flags & SEG_ACK) || s->flags & SEG_RST || !other->syn)
 		return NULL;
+	if (ack > other->end && other->reborn) {
+		/* It knows a SYN-ACK of before the listener came back, and will be reset. */
+		f->side[which].rough = true;
+		return NULL;
+	}
 	if (ack > other->end)
 		return "acknowledges what was never sent";
 	if (ack < me->ack)
