@@ -8,6 +8,8 @@
 
 extern const struct bench bench_tcp_pingpong;
 extern const struct bench bench_tcp_bulk;
+extern const struct bench bench_tcp_data_in;
+extern const struct bench bench_tcp_ack_in;
 extern const struct bench bench_http_get;
 extern const struct bench bench_ip_in;
 extern const struct bench bench_ip_out;
@@ -50,6 +52,8 @@ extern const struct bench bench_http_response;
 const struct bench *const bench_cases[] = {
 	&bench_tcp_pingpong,
 	&bench_tcp_bulk,
+	&bench_tcp_data_in,
+	&bench_tcp_ack_in,
 	&bench_http_get,
 	&bench_ip_in,
 	&bench_ip_out,

@@ -43,8 +43,8 @@ struct cc_ack {
 	bool app_limited;	/* the window was not the limit (RFC 7661): do not grow it */
 	bool in_recovery;
 	bool round_start;	/* all that was outstanding when this round began is acknowledged */
-	/* For those that ask for `room`: */
 	uint64_t *room;		/* CC_ROOM_WORDS of the plug-in's, NULL: none is left */
+	/* Written only when there is room: */
 	uint64_t rate;		/* bytes a second delivered, 0: no sample */
 	uint32_t delivered;	/* bytes delivered in the whole, on a circle */
 	uint32_t prior_delivered;	/* that figure when what is acknowledged was sent */
@@ -146,6 +146,17 @@ static inline void cc_sent(struct cc *cc, uint32_t pipe)
 static inline bool cc_app_limited(const struct cc *cc)
 {
 	return !cc->full;
+}
+
+/* A sample of which nothing is known but the time; what goes with `room` is left as it is. */
+static inline void cc_ack_init(struct cc_ack *a, nsec now, uint32_t inflight)
+{
+	a->now = now;
+	a->rtt = a->srtt = a->rtt_min = 0;
+	a->acked = a->marked = 0;
+	a->inflight = inflight;
+	a->app_limited = a->in_recovery = a->round_start = false;
+	a->room = NULL;
 }
 
 #endif

@@ -131,6 +131,8 @@ static void slow_start(struct cc *cc, const struct cc_ack *ack)
 {
 	uint32_t grow = MIN(ack->acked, BURST_SEGS * cc->mss);
 
+	if (ack->app_limited)
+		return;
 	if (cc->bits & STARTING) {
 		if (ack->round_start)
 			hystart_round(cc);
@@ -139,8 +141,7 @@ static void slow_start(struct cc *cc, const struct cc_ack *ack)
 		if (cc->bits & IN_CSS)
 			grow /= CSS_GROWTH_DIVISOR;
 	}
-	if (!ack->app_limited)
-		cc->cwnd = MIN(MIN(cc->cwnd + grow, MAX(cc->ssthresh, cc->cwnd)), CC_CWND_MAX);
+	cc->cwnd = MIN(MIN(cc->cwnd + grow, MAX(cc->ssthresh, cc->cwnd)), CC_CWND_MAX);
 }
 
 /* ---- avoidance */

@@ -67,9 +67,10 @@ void tcp_ecn_received(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s
 /* RFC 3168 §6.1.2: an echo is a sign of congestion; once for each window, and not beside a loss. */
 void tcp_ecn_echoed(struct tcp *t, struct tcp_conn *c)
 {
-	struct cc_ack e = tcp_cc_event(t, c);
+	struct cc_ack e;
 	const struct cc_ops *ops = c->cc.ops;
 
+	tcp_cc_event(t, c, &e);
 	if (c->flags & (TCPF_ECN_CUT | TCPF_RECOVERY | TCPF_LOSS) || !e.inflight)
 		return;
 	(ops->on_ecn ? ops->on_ecn : ops->on_loss)(&c->cc, &e);

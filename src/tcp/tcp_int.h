@@ -610,7 +610,7 @@ void tcp_rtx_sacked(struct tcp_conn *c, struct tcp_tx *tx);
 void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c);	/* recovery begins */
 uint32_t tcp_rtx_pipe(const struct tcp_conn *c);	/* bytes believed to be in the network */
 nsec tcp_rto(const struct tcp *t, const struct tcp_conn *c);	/* backed off */
-struct cc_ack tcp_cc_event(const struct tcp *t, const struct tcp_conn *c);
+void tcp_cc_event(const struct tcp *t, const struct tcp_conn *c, struct cc_ack *e);
 
 /* tcp_loss.c */
 struct tcp_loss *tcp_loss_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */

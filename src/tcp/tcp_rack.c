@@ -138,7 +138,7 @@ void tcp_tlp_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s, b
 	c->loss->tlp.out = false;
 	if (c->loss->tlp.again && !dsack && seq_gt(s->ack, c->loss->tlp.end_seq) &&
 	    !(c->flags & (TCPF_RECOVERY | TCPF_LOSS))) {
-		e = tcp_cc_event(t, c);
+		tcp_cc_event(t, c, &e);
 		c->cc.ops->on_loss(&c->cc, &e);
 	}
 }

@@ -339,24 +339,27 @@ void tcp_rtx_established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg
 }
 
 /* What happens now, as congestion control hears of it. */
-struct cc_ack tcp_cc_event(const struct tcp *t, const struct tcp_conn *c)
+void tcp_cc_event(const struct tcp *t, const struct tcp_conn *c, struct cc_ack *e)
 {
-	const struct tcp_pace *p = tcp_pace(c);
-	struct cc_ack e = {.now = t->core->now, .inflight = c->snd.nxt - c->snd.una,
-			   .srtt = USEC(c->rtx.srtt_us), .rtt_min = USEC(c->rtx.rtt_min_us)};
+	struct tcp_pace *p = tcp_pace(c);
 
+	cc_ack_init(e, t->core->now, c->snd.nxt - c->snd.una);
+	e->srtt = USEC(c->rtx.srtt_us);
+	e->rtt_min = USEC(c->rtx.rtt_min_us);
 	if (unlikely(p)) {
-		e.room = tcp_pace(c)->room;
-		e.delivered = p->delivered;
-		e.pipe = tcp_rtx_pipe(c);
+		e->room = p->room;
+		e->rate = e->lost = e->arrived = 0;
+		e->prior_delivered = e->delivered = p->delivered;
+		e->pipe = tcp_rtx_pipe(c);
+		e->rate_app_limited = false;
 	}
-	return e;
 }
 
 static void recovery_ends(struct tcp *t, struct tcp_conn *c)
 {
-	struct cc_ack e = tcp_cc_event(t, c);
+	struct cc_ack e;
 
+	tcp_cc_event(t, c, &e);
 	if (c->flags & TCPF_RECOVERY) {
 		c->cc.ops->on_recovered(&c->cc, &e);
 		if (!(c->flags & TCPF_SACK))	/* RFC 6582 §3.2 step 3, option 1: no burst */
@@ -372,11 +375,12 @@ static void recovery_ends(struct tcp *t, struct tcp_conn *c)
 /* Something is lost that nobody expected: a new episode. */
 void tcp_rtx_recover(struct tcp *t, struct tcp_conn *c)
 {
-	struct cc_ack e = tcp_cc_event(t, c);
+	struct cc_ack e;
 
 	tcp_undo_begin(t, c);
 	c->flags |= TCPF_RECOVERY;
 	c->rtx.recover = c->snd.nxt;
+	tcp_cc_event(t, c, &e);
 	if (!(c->flags & TCPF_ECN_CUT))
 		c->cc.ops->on_loss(&c->cc, &e);
 	if (c->flags & TCPF_ECN)
@@ -420,12 +424,15 @@ static NOINLINE void acked_in_loss(struct tcp *t, struct tcp_conn *c, const stru
 /* New data is acknowledged: snd.una < s->ack <= snd.nxt. */
 void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	struct cc_ack ack = tcp_cc_event(t, c);
+	struct cc_ack ack;
 	bool original;
+	nsec rtt;
 	/* RFC 6937 §2: what arrived that was not known to have arrived */
 	uint32_t sacked = tcp_sack_bytes(c), news = sacked ? c->loss->sack.delivered : 0;
-	uint32_t lent = free_acked(t, c, s, &ack.rtt, &original);
+	uint32_t lent = free_acked(t, c, s, &rtt, &original);
 
+	tcp_cc_event(t, c, &ack);
+	ack.rtt = rtt;
 	ack.acked = s->ack - c->snd.una;
 	ack.app_limited = cc_app_limited(&c->cc);
 	ack.round_start = cc_round(&c->cc, s->ack, c->snd.nxt);
@@ -472,8 +479,9 @@ void tcp_rtx_acked(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s)
 /* Bytes have arrived beyond a gap: who thinks in rates hears of it at once. */
 static void arrived_beyond(struct tcp *t, struct tcp_conn *c)
 {
-	struct cc_ack ack = tcp_cc_event(t, c);
+	struct cc_ack ack;
 
+	tcp_cc_event(t, c, &ack);
 	ack.in_recovery = c->flags & TCPF_RECOVERY;
 	tcp_pace_sample(t, c, &ack);
 	c->cc.ops->on_ack(&c->cc, &ack);
@@ -580,9 +588,10 @@ static void rto(struct tcp *t, struct tcp_conn *c)
 		return;
 	}
 	if (c->rtx.sent.head) {
-		struct cc_ack e = tcp_cc_event(t, c);
+		struct cc_ack e;
 		bool first = !(c->flags & TCPF_LOSS);
 
+		tcp_cc_event(t, c, &e);
 		tcp_undo_begin(t, c);
 		tcp_undo_frto(c, first);
 		if (tcp_tx(c->rtx.sent.head)->flags & TX_SACKED)
