@@ -27,6 +27,7 @@ enum tcp_ready {
 	TCP_READY_EOF = 1 << 2,		/* the peer sent FIN; what is queued comes first */
 	TCP_READY_WRITABLE = 1 << 3,	/* room in the send buffer after a short write */
 	TCP_READY_ERROR = 1 << 4,	/* conn->err says what; the connection is closed */
+	TCP_READY_URGENT = 1 << 6,	/* the peer marked bytes as urgent, or more of them */
 	TCP_READY_DRAINED = 1 << 5,	/* everything sent, FIN included, is acknowledged */
 };
 
@@ -228,6 +229,12 @@ void tcp_unrecv(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES);
 
 /* Bytes that tcp_recv() has ready. */
 uint32_t tcp_recv_queued(const struct tcp_conn *c);
+
+/* RFC 9293 §3.8.5: bytes to read up to the peer's urgent mark, 0: none.  They come in their
+ * place. */
+uint32_t tcp_urgent_left(const struct tcp_conn *c);
+/* What was written so far is urgent.  0, -E_NOBUFS. */
+int tcp_urgent_mark(struct tcp *t, struct tcp_conn *c);
 
 /* Sends FIN behind what is queued. */
 int tcp_shutdown(struct tcp *t, struct tcp_conn *c);

@@ -94,6 +94,11 @@ static uint32_t paces_of(const struct tcp_config *g)
 	return g->paces_max ? g->paces_max : MIN(g->conns_max, 1024u);
 }
 
+uint32_t tcp_sides_max(const struct tcp *t)
+{
+	return sides_of(&t->config);
+}
+
 static struct tcp_layout layout(const struct tcp_config *g)
 {
 	struct tcp_layout at;

@@ -510,7 +510,9 @@ static enum drop segment_arrives(struct tcp *t, struct tcp_conn *c, struct tcp_s
 	take_ack(t, c, s);
 	if (!take_fin_ack(t, c))
 		return DROP_NOT;
-	/* sixth, urgent, is ignored (RFC 6093); seventh and eighth */
+	if (unlikely(s->flags & WIRE_TCP_URG))	/* sixth:  urgent */
+		tcp_urgent_take(t, c, s);
+	/* seventh and eighth */
 	return take_data(t, c, s);
 }
 

@@ -11,6 +11,7 @@
  *   prr    tcp_prr.c      how fast recovery sends (RFC 6937)
  *   undo   tcp_undo.c     what to return to when nothing was lost (RFC 3522, 3708, 5682)
  *   opts   tcp_opt.c      what the owner chose
+ *   urg    tcp_urgent.c   marks in the stream, RFC 6093
  *   mtu    tcp_pmtu.c     how large segments may be
  *   keep   tcp_keep.c     when a silent peer is given up
  *   tune   tcp_tune.c     how fast the owner takes bytes, for the size of its buffer
@@ -159,6 +160,10 @@ struct tcp_side {
 		uint16_t mss_max;	/* what the peer and we agreed on at the start */
 		bool halving;
 	} mtu;
+	struct {
+		uint32_t rcv_to, snd_to;	/* where the marks are; `in`, `out`: there is one */
+		bool in, out;
+	} urg;
 	struct {
 		nsec at;		/* keepalive's deadline */
 		nsec since;		/* when progress ended, of the user timeout */
@@ -473,6 +478,7 @@ uint16_t tcp_open_mss(const struct tcp *t, const struct tcp_conn *c);
 void tcp_open_send_syn(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_opt.c */
+uint32_t tcp_sides_max(const struct tcp *t);
 struct tcp_side *tcp_side_get(struct tcp *t, struct tcp_conn *c);	/* NULL: none left */
 void tcp_side_free(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_opt_rcvbuf(const struct tcp *t, const struct tcp_conn *c);
@@ -490,6 +496,10 @@ uint32_t tcp_pmtu_probe_len(const struct tcp *t, struct tcp_conn *c);
 void tcp_pmtu_probe_sent(struct tcp *t, struct tcp_conn *c, uint32_t from);
 void tcp_pmtu_lost(struct tcp_conn *c, const struct tcp_tx *tx);
 void tcp_pmtu_acked(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_urgent.c */
+void tcp_urgent_take(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *s);
+uint16_t tcp_urgent_pointer(const struct tcp_conn *c, uint32_t seq);	/* needs a side */
 
 /* tcp_keep.c */
 void tcp_keep_start(struct tcp *t, struct tcp_conn *c);	/* or stops it, by what was chosen */

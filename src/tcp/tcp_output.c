@@ -234,6 +234,17 @@ static inline uint64_t header_sum(const uint8_t *b, uint32_t n, uint64_t sum)
 	return csum_add(csum_add(csum_add(csum_add(sum, q[0]), q[1]), q[2]), q[3]);
 }
 
+/* RFC 9293 §3.8.5. */
+static void mark_urgent(const struct tcp_conn *c, uint8_t *b, uint32_t seq)
+{
+	uint16_t to = tcp_urgent_pointer(c, seq);
+
+	if (to) {
+		b[13] |= WIRE_TCP_URG;
+		store_be16(b + 18, to);
+	}
+}
+
 /* Puts TCP's and IP's header before `p` and sends it.  `sum` is the payload's. */
 static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_t seq,
 		 uint8_t flags, uint64_t sum)
@@ -251,6 +262,8 @@ static void emit(struct tcp *t, struct tcp_conn *c, struct pkt *p TAKES, uint32_
 		how.tos = tcp_ecn_send(c, &flags, p->total && seq == c->snd.nxt && c->snd.wnd);
 	b = pkt_push(p, hlen + sack);
 	wire_tcp_write_plain(b, c->lport, c->rport, seq, c->rcv.nxt, flags, wnd);
+	if (unlikely(c->side))
+		mark_urgent(c, b, seq);
 	if (c->flags & TCPF_TS)
 		wire_tcp_write_ts(b, tcp_clock_ms(t) + c->ts_offset, c->rcv.ts_recent);
 	if (unlikely(sack)) {

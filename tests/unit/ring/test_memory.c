@@ -25,7 +25,7 @@ static const struct cost {
 	{ OPERATION, 80 },	/* that waits: 64, and at most 16 to find it by its user_data */
 	{ COMPLETION, 16 },	/* place in the completion ring */
 	{ LOSS, 216 },		/* what a connection takes while something is missing */
-	{ SIDE, 184 },		/* what one takes for what its owner chose, or something rare */
+	{ SIDE, 200 },		/* what one takes for what its owner chose, or something rare */
 	{ PACE, 240 },		/* one that thinks in rates, while it sends */
 	{ TIME_WAIT, 82 },	/* its entry 64, its place in the lookup table 18 */
 	{ HALF_OPEN, 82 },	/* its entry 64, its place in the lookup table 18 */
