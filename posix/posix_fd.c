@@ -2,8 +2,9 @@
  *
  * A number of ours is one of the kernel's too: a duplicate of one idle socket stands behind it, so
  * that the kernel never gives it to anybody else, limits count, and fstat(2) says "socket".
- * Numbers are taken from the kernel in batches and kept when closed: a socket that is accepted or
- * closed costs no system call.  The lowest free one of ours is given first.
+ * Numbers are taken from the kernel in batches and kept when closed, about as many as are in use:
+ * a socket that is accepted or closed costs no system call.  The lowest free one of ours is given
+ * first.
  *
  * An entry is one word (the owner's id, the file, the close-on-exec flag), so that a thread that
  * does not own a descriptor learns that without touching the file.
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,6 +22,8 @@
 #define FD_MAX (1u << 22)
 #define FD_CHUNK (1u << 12)
 #define FD_BATCH 64u
+#define FD_KEEP 1024u	/* free ones that are kept, and as many more as are in use */
+#define NR_OPEN_DEFAULT (1u << 20)
 #define FD_ID_SHIFT 48
 #define FD_CLOEXEC_BIT ((uint64_t)1)
 #define FD_FILE_MASK ((((uint64_t)1 << FD_ID_SHIFT) - 1) & ~TAG_MASK)
@@ -30,6 +34,9 @@ static _Atomic uint64_t free0[FD_MAX / 64];	/* written with the lock, read witho
 static uint64_t free1[FD_MAX / 64 / 64], free2[FD_MAX / 64 / 64 / 64];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int real = -1;
+static unsigned free_n, used_n;
+static bool beyond;
+static unsigned beyond_next, beyond_first = FD_MAX;	/* 0: not looked up yet */
 
 /* ---- entries */
 
@@ -92,6 +99,7 @@ static int store(struct file *f, unsigned fd, bool cloexec)
 				      (cloexec ? FD_CLOEXEC_BIT : 0),
 			      memory_order_relaxed);
 	posix_file_get(f);
+	used_n++;
 	return 0;
 }
 
@@ -99,6 +107,7 @@ static int store(struct file *f, unsigned fd, bool cloexec)
 
 static void free_set(unsigned fd)
 {
+	free_n++;
 	atomic_fetch_or_explicit(&free0[fd / 64], 1ull << fd % 64, memory_order_relaxed);
 	free1[fd / 64 / 64] |= 1ull << fd / 64 % 64;
 	free2[fd / 64 / 64 / 64] |= 1ull << fd / 64 / 64 % 64;
@@ -108,6 +117,7 @@ static void free_clear(unsigned fd)
 {
 	uint64_t bit = 1ull << fd % 64;
 
+	free_n--;
 	if (!(atomic_fetch_and_explicit(&free0[fd / 64], ~bit, memory_order_relaxed) & ~bit))
 		free1[fd / 64 / 64] &= ~(1ull << fd / 64 % 64);
 	if (!free1[fd / 64 / 64])
@@ -148,6 +158,38 @@ static unsigned lowest(unsigned min)
 	return w1 * 64 + (unsigned)__builtin_ctzll(free0[w1]);
 }
 
+/* As many as the kernel ever gives out, whatever the limits of this process. */
+static unsigned kernels_max(void)
+{
+	FILE *f = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned n = NR_OPEN_DEFAULT;
+
+	if (f && fscanf(f, "%u", &n) != 1)
+		n = NR_OPEN_DEFAULT;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static bool reserve_beyond(unsigned min)
+{
+	unsigned n;
+
+	if (!beyond_next)
+		beyond_next = beyond_first = kernels_max();
+	beyond_next = MAX(beyond_next, min);
+	for (n = 0; n < FD_BATCH && beyond_next < FD_MAX; n++)
+		free_set(beyond_next++);
+	return n > 0;
+}
+
+void leat_beyond(int on)
+{
+	pthread_mutex_lock(&lock);
+	beyond = on;
+	pthread_mutex_unlock(&lock);
+}
+
 /* Takes numbers from the kernel; true when there is one from `min` on now. */
 static bool reserve(unsigned min)
 {
@@ -166,7 +208,7 @@ static bool reserve(unsigned min)
 		}
 		free_set((unsigned)fd);
 	}
-	return n > 0;
+	return n > 0 || (beyond && reserve_beyond(min));
 }
 
 /* ---- what others do with numbers */
@@ -195,6 +237,7 @@ static struct file *take(unsigned fd)
 	struct file *f = file_in(entry(fd));
 
 	atomic_store_explicit(entry_of(fd), 0, memory_order_relaxed);
+	used_n--;
 	return f;
 }
 
@@ -204,7 +247,10 @@ struct file *posix_fd_close(int fd)
 
 	pthread_mutex_lock(&lock);
 	f = take((unsigned)fd);
-	free_set((unsigned)fd);
+	if (free_n < FD_KEEP + used_n || (unsigned)fd >= beyond_first)
+		free_set((unsigned)fd);
+	else
+		close(fd);
 	pthread_mutex_unlock(&lock);
 	return f;
 }
