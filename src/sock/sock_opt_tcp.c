@@ -298,8 +298,8 @@ static void conn_info(const struct tcp *t, const struct tcp_conn *c, struct linu
 	o->rcv_ssthresh = o->rcv_space = i.rcv_wnd;
 	o->rtt = (uint32_t)(i.srtt / 1000);
 	o->rttvar = (uint32_t)(i.rttvar / 1000);
-	o->snd_ssthresh = i.ssthresh >= INT32_MAX ? INT32_MAX : segs(i.ssthresh, i.snd_mss);
-	o->snd_cwnd = segs(i.cwnd, i.snd_mss);
+	o->snd_ssthresh = i.ssthresh >= INT32_MAX ? INT32_MAX : i.ssthresh / MAX(i.snd_mss, 1u);
+	o->snd_cwnd = i.cwnd / MAX(i.snd_mss, 1u);	/* whole segments that may go */
 	o->advmss = i.advmss;
 	o->reordering = 3;
 	o->total_retrans = i.retrans_segs;

@@ -354,8 +354,13 @@ static void take_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 {
 	bool again;
 
-	if (unlikely(seq_lt(s->ack, c->snd.una)))
-		return;			/* old: neither bytes nor its window are news */
+	if (unlikely(seq_lt(s->ack, c->snd.una))) {
+		/* Old: neither bytes nor its window are news, but its blocks may be. */
+		tcp_sack_take(t, c, s);
+		if (c->loss && c->loss->sack.delivered)
+			tcp_rtx_dupack(t, c);
+		return;
+	}
 	again = s->ack == c->snd.una && s->ack != c->snd.nxt && !s->len &&
 		s->wnd == c->snd.wnd && !(s->flags & WIRE_TCP_FIN);
 	tcp_sack_take(t, c, s);

@@ -107,7 +107,8 @@ nsec tcp_tlp_timeout(const struct tcp *t, const struct tcp_conn *c)
 	nsec pto = 2 * USEC(c->rtx.srtt_us);
 
 	if (!(c->flags & TCPF_SACK) || c->flags & (TCPF_RECOVERY | TCPF_LOSS | TCPF_PROBING) ||
-	    !c->rtx.srtt_us || !c->rtx.sent.head || c->rtx.backoff ||
+	    !c->rtx.srtt_us || c->rtx.backoff ||
+	    (!c->rtx.sent.head && !(c->flags & TCPF_FIN_SENT)) ||
 	    (c->loss && (c->loss->sack.bytes || c->loss->tlp.out)))
 		return NSEC_NEVER;
 	if (c->snd.nxt - c->snd.una <= c->snd.mss)
@@ -115,15 +116,17 @@ nsec tcp_tlp_timeout(const struct tcp *t, const struct tcp_conn *c)
 	return MAX(pto, PTO_MIN);
 }
 
-/* §7.3: a new segment when there is one, else the last again. */
+/* §7.3: a new segment when there is one, else the last again, be it the FIN alone. */
 void tcp_tlp_send(struct tcp *t, struct tcp_conn *c)
 {
-	if (!c->rtx.sent.tail || !tcp_loss_get(t, c))
+	if (!tcp_loss_get(t, c))
 		return;
 	c->loss->tlp.out = true;
 	c->loss->tlp.again = !tcp_output_new(t, c);
-	if (c->loss->tlp.again)
+	if (c->loss->tlp.again && c->rtx.sent.tail)
 		tcp_output_entry(t, c, c->rtx.sent.tail);
+	else if (c->loss->tlp.again)
+		tcp_output_fin_again(t, c);
 	c->loss->tlp.end_seq = c->snd.nxt;
 	t->n.tail_loss_probes++;
 }

@@ -64,17 +64,18 @@ static void rto_on(struct tcp *t, struct tcp_conn *c)
 	tcp_timer_rtx(t, c, at);
 }
 
-/* The same, but when a probe of the tail would come before, that (RFC 8985 §7.2). */
+/* The same, but where a probe of the tail may be sent, that comes first, and no later (RFC 8985
+ * §7.2). */
 static void timer_on(struct tcp *t, struct tcp_conn *c)
 {
 	nsec rto = tcp_rto(t, c), pto = tcp_tlp_timeout(t, c);
 
-	if (pto >= rto) {
+	if (pto == NSEC_NEVER) {
 		rto_on(t, c);
 		return;
 	}
 	c->flags = (c->flags & ~(uint32_t)TCPF_REO) | TCPF_PTO;
-	tcp_timer_rtx(t, c, t->core->now + pto);
+	tcp_timer_rtx(t, c, t->core->now + MIN(pto, rto));
 }
 
 /* RFC 8985 §7.2: the probe's time counts from the last new segment, and is shorter once there
