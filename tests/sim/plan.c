@@ -252,6 +252,14 @@ static void draw_later(struct dice *d, struct station_plan *s)
 
 	while (cc_at(n))
 		n++;
+	if (chance(d, 15)) {
+		s->sleep_every = between(d, MSEC(500), SEC(20));
+		s->sleep_for = magnitude(d, MSEC(1), SEC(8));
+	}
+	if (chance(d, 15)) {
+		s->mtu_every = between(d, MSEC(300), SEC(10));
+		s->mtu_low = (uint16_t)between(d, 576, s->mtu);
+	}
 	if (chance(d, 50))
 		s->config.tcp.rcvbuf_max = s->config.tcp.sndbuf_max = 0;
 	s->config.tcp.ecn = (enum tcp_ecn)below(d, 3);
@@ -309,13 +317,15 @@ static void print_station(unsigned i, const struct station_plan *s)
 	       "rto %.3f..%.1f, delack "
 	       "%.3f, msl %.2f, conns %u timewaits %u backlog %u, wrap %u, "
 	       "gap %.6f, starve %.3f/%.3f "
-	       "to %u\n",
+	       "to %u, sleep %.3f/%.3f, mtu %u every %.3f\n",
 	       i, s->door ? "door" : "tcp.h", t->cc->name, s->mtu, t->rcvbuf, t->sndbuf,
 	       t->rcv_wnd_initial,
 	       t->timestamps, t->window_scale, (double)t->rto_min / 1e9, (double)t->rto_max / 1e9,
 	       (double)t->delack / 1e9, (double)t->msl / 1e9, t->conns_max, t->timewaits_max,
 	       s->backlog, t->iss_below_wrap, (double)s->poll_gap / 1e9,
-	       (double)s->starve_for / 1e9, (double)s->starve_every / 1e9, s->starve_left);
+	       (double)s->starve_for / 1e9, (double)s->starve_every / 1e9, s->starve_left,
+	       (double)s->sleep_for / 1e9, (double)s->sleep_every / 1e9, s->mtu_low,
+	       (double)s->mtu_every / 1e9);
 	printf("  the way there: loss %.2f%% spell %.2f%%x%u dup %.2f%% "
 	       "reorder %.2f%% corrupt %.2f%%, "
 	       "delay %.6f + %.6f, rate %.1f Mbit/s queue %u, blackout %.1f/%.1f\n",

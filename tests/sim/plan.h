@@ -59,6 +59,9 @@ struct station_plan {
 	nsec starve_every, starve_for;	/* all frames but a few are taken away, now and then */
 	uint32_t starve_left;
 	uint32_t completions;		/* size of the door's ring */
+	nsec sleep_every, sleep_for;	/* it stands still, then its clock jumps; 0: never */
+	nsec mtu_every;			/* its way in changes between mtu and mtu_low; 0: never */
+	uint16_t mtu_low;
 };
 
 struct plan {

@@ -155,6 +155,35 @@ static void starve(struct station *st)
 	}
 }
 
+/* A machine that sleeps: nothing is polled, and then much time has passed at once. */
+static bool sleeps(struct station *st)
+{
+	const struct station_plan *p = st->plan;
+	nsec now = world_now(st->world);
+
+	if (!p->sleep_every || now >= st->world->plan.faults_until)
+		return false;
+	if (now >= st->sleep_at + p->sleep_for)
+		st->sleep_at = now + p->sleep_every;
+	return now >= st->sleep_at;
+}
+
+/* A router on the way here takes shorter packets from now on, or longer ones again, and tells
+ * nobody. */
+static void change_mtu(struct station *st)
+{
+	const struct station_plan *p = st->plan;
+	struct impair *way = wire_impair(st->world->wire, st->index);
+	nsec now = world_now(st->world);
+
+	bool over = now >= st->world->plan.faults_until;
+
+	if (!p->mtu_every || now < st->mtu_at)
+		return;
+	st->mtu_at = over ? NSEC_NEVER : MIN(now + p->mtu_every, st->world->plan.faults_until);
+	way->faults.mtu = way->faults.mtu || over ? 0 : p->mtu_low;
+}
+
 static void check(struct station *st)
 {
 	struct world *w = st->world;
@@ -172,6 +201,9 @@ static nsec station_run(void *ctx)
 	struct world *w = st->world;
 	nsec now = world_now(w), next;
 
+	if (sleeps(st))
+		return st->sleep_at + st->plan->sleep_for;
+	change_mtu(st);
 	st->polls_now = st->polled_at == now ? st->polls_now + 1 : 0;
 	if (st->polls_now > BURST_MAX)
 		world_fail(w, "host%u does not come to rest", st->index);
@@ -181,6 +213,8 @@ static nsec station_run(void *ctx)
 	check(st);
 	if (st->plan->starve_every)
 		next = MIN(next, st->starve_at);
+	if (st->plan->mtu_every)
+		next = MIN(next, st->mtu_at);
 	return next == NSEC_NEVER ? next : MAX(next, now + st->plan->poll_gap);
 }
 
@@ -198,6 +232,7 @@ static void station_init(struct world *w, unsigned i)
 	st->ip = IPV4(10, 0, 0, i + 1);
 	list_init(&st->sides);
 	st->next = NSEC_NEVER;
+	st->sleep_at = world_now(w) + st->plan->sleep_every;
 	st->starve_at = st->plan->starve_every ? world_now(w) + st->plan->starve_every : NSEC_NEVER;
 	why = host_init(&st->host, &st->plan->config, world_now(w));
 	if (why) {

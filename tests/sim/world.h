@@ -79,7 +79,7 @@ struct station {
 	bool listening[2];
 	struct pkt *starved[STATION_STARVED_MAX];
 	unsigned starved_n;
-	nsec starve_at;
+	nsec starve_at, sleep_at, mtu_at;
 	struct udp_sock udp;
 	bool udp_up;
 	nsec datagram_at;
