@@ -20,7 +20,7 @@ void httpd_config_default(struct httpd_config *config)
 		.idle_ms = 30000,
 		.head_ms = 10000,
 		.body_ms = 60000,
-		.stall_ms = 30000,
+		.stall_ms = 300000,
 		.body_max = 1u << 20,
 	};
 }
@@ -393,9 +393,14 @@ void httpd_stop(struct httpd *h)
 
 void httpd_abort(struct httpd *h)
 {
-	for (uint32_t i = 0; i < h->conn_slots.fresh; i++)
-		if (h->conns[i].state != HTTPD_FREE && h->conns[i].state != HTTPD_CLOSING)
-			httpd_conn_reset(h, &h->conns[i]);
+	for (uint32_t i = 0; i < h->conn_slots.fresh; i++) {
+		struct httpd_conn *c = &h->conns[i];
+
+		if (c->state == HTTPD_FREE || c->state == HTTPD_CLOSING)
+			continue;
+		h->n.cut_off += c->outs || c->lends || c->state == HTTPD_FILE;
+		httpd_conn_reset(h, c);
+	}
 }
 
 bool httpd_ended(const struct httpd *h)

@@ -24,7 +24,7 @@ struct httpd_config {
 	uint32_t idle_ms;	/* a connection may be silent for so long between requests */
 	uint32_t head_ms;	/* a request that was begun must be complete: else 408 */
 	uint32_t body_ms;	/* the same for its body */
-	uint32_t stall_ms;	/* a response may make no progress for so long */
+	uint32_t stall_ms;	/* nothing of a response may move for so long (docs/adr/0050) */
 	uint64_t body_max;	/* bytes of a request body: else 413 */
 	bool demo;		/* GET /probe, POST /echo, GET /whoami */
 	bool connection_page;	/* GET /connection */
@@ -35,7 +35,8 @@ struct httpd_config {
 	void *ctx;
 };
 
-/* 1,024 connections, 1,024 files of 32 MiB, 30 s idle, 10 s a head, 60 s a body, 1 MiB of it. */
+/* 1,024 connections, 1,024 files of 32 MiB, 30 s idle, 10 s a head, 60 s a body, 1 MiB of it, 5
+ * minutes for a reader who pauses. */
 void httpd_config_default(struct httpd_config *config);
 
 struct httpd_counters {
@@ -49,6 +50,7 @@ struct httpd_counters {
 	uint64_t turned_away;		/* connections without room */
 	uint64_t evicted;		/* idle connections closed to make room */
 	uint64_t broken;		/* responses ended because their file had changed */
+	uint64_t cut_off;		/* responses that httpd_abort() ended */
 	uint64_t resets;		/* connections that ended by an error of the ring */
 	uint64_t overload;		/* connections ended because a table was full */
 	uint64_t file_hits, file_opens;

@@ -1,7 +1,7 @@
 /* A request's body: kept for /echo, or thrown away when nobody wants it.
  *
  * What is thrown away was answered before: a client may send a body with any request, and the next
- * request stands behind it. */
+ * request stands behind it.  If it never comes, the connection ends: one request has one answer. */
 #include "apps/httpd/httpd_int.h"
 
 void httpd_body_free(struct httpd *h, struct httpd_conn *c)
@@ -26,6 +26,15 @@ static uint32_t httpd_body_memory(struct httpd *h)
 		return i + 1;
 	}
 	return 0;
+}
+
+void httpd_body_late(struct httpd *h, struct httpd_conn *c)
+{
+	h->n.timeouts_body++;
+	if (h->uploads[c->upload - 1].data)
+		httpd_reply_late(h, c);
+	else
+		httpd_conn_finish(h, c);
 }
 
 static void httpd_body_continue(struct httpd *h, struct httpd_conn *c)

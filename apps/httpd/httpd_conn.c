@@ -426,11 +426,11 @@ static void httpd_conn_late(struct httpd *h, struct httpd_conn *c)
 		httpd_conn_reset(h, c);
 	} else if (c->state == HTTPD_LINGER) {
 		httpd_conn_close(h, c);
-	} else if (c->state == HTTPD_BODY || c->partial) {
-		h->n.timeouts_head += c->state != HTTPD_BODY;
-		h->n.timeouts_body += c->state == HTTPD_BODY;
-		httpd_reply_error(h, c, NULL, 408, "the request took too long to arrive");
-		httpd_out_done(h, c);
+	} else if (c->state == HTTPD_BODY) {
+		httpd_body_late(h, c);
+	} else if (c->partial) {
+		h->n.timeouts_head++;
+		httpd_reply_late(h, c);
 	} else {
 		h->n.timeouts_idle++;
 		httpd_conn_finish(h, c);

@@ -267,6 +267,7 @@ void httpd_body_begin(struct httpd *h, struct httpd_conn *c, const struct http_r
 		      bool keep);
 void httpd_body_ready(struct httpd *h, struct httpd_conn *c);
 uint32_t httpd_take_body(struct httpd *h, struct httpd_conn *c, const uint8_t *p, uint32_t n);
+void httpd_body_late(struct httpd *h, struct httpd_conn *c);	/* it does not come */
 void httpd_body_free(struct httpd *h, struct httpd_conn *c);
 
 /* httpd_send.c: between two calls of httpd_out_room() the buffer stays where it is. */
@@ -287,6 +288,7 @@ void httpd_access(struct httpd *h, struct httpd_conn *c, const char *method,
 		  struct http_slice target, unsigned status, uint64_t bytes);
 void httpd_reply_error(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
 		       unsigned status, const char *why);
+void httpd_reply_late(struct httpd *h, struct httpd_conn *c);	/* 408 */
 void httpd_reply_head(struct httpd *h, struct httpd_conn *c, const struct http_response *p);
 void httpd_reply_allow(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
 		       struct http_slice allow);

@@ -116,6 +116,12 @@ void httpd_reply_error(struct httpd *h, struct httpd_conn *c, const struct http_
 	httpd_reply_page(h, c, r, &p, why);
 }
 
+void httpd_reply_late(struct httpd *h, struct httpd_conn *c)
+{
+	httpd_reply_error(h, c, NULL, 408, "the request took too long to arrive");
+	httpd_out_done(h, c);
+}
+
 void httpd_reply_refused(struct httpd *h, struct httpd_conn *c, enum http_error error)
 {
 	h->n.refused[error]++;
@@ -288,12 +294,33 @@ static void httpd_reply_index(struct httpd *h, struct httpd_conn *c, const struc
 	httpd_reply_not(h, c, r, found);
 }
 
+/* Names that begin with a dot (.git, .env, .htpasswd) are not meant for others, but for
+ * /.well-known/ (RFC 8615 §3). */
+static bool httpd_path_hidden(const char *path, size_t len)
+{
+	static const char known[] = ".well-known";
+	const size_t n = sizeof(known) - 1;
+
+	if (len >= n && mem_eq(path, known, n) && (len == n || path[n] == '/')) {
+		path += n;
+		len -= n;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (path[i] == '.' && (i == 0 || path[i - 1] == '/'))
+			return true;
+	return false;
+}
+
 static void httpd_reply_static(struct httpd *h, struct httpd_conn *c, const struct http_request *r,
 			       const struct http_path *path)
 {
 	struct httpd_file *f;
 	enum httpd_found found;
 
+	if (httpd_path_hidden(h->path, path->len)) {
+		httpd_reply_not(h, c, r, HTTPD_NOT_FOUND);
+		return;
+	}
 	if (path->directory || path->len == 0) {
 		httpd_reply_index(h, c, r, path->len);
 		return;

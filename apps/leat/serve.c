@@ -25,11 +25,12 @@
 #define SERVE_FINISH SEC(3)	/* responses under way may take so long after Ctrl-C */
 #define SERVE_GOODBYE MSEC(500)	/* and then the last segments */
 #define SERVE_LOOK MSEC(100)	/* between two looks for a signal, with several threads */
+#define SERVE_FILES_SPARE 128u	/* descriptors that are not connections: files, those that end */
 #define SERVE_STACK_PORT 80u	/* inside, when --port 0 leaves the outside to chance */
 
 struct serve {
 	const char *dir, *bind, *net, *poll;
-	uint32_t port, conns, idle_ms, head_ms, threads;
+	uint32_t port, conns, idle_ms, head_ms, stall_ms, threads;
 	bool demo, verbose;
 	bool own_site;		/* no DIR: leat's own pages */
 	char found[PATH_MAX + 32];
@@ -38,7 +39,7 @@ struct serve {
 	struct files files;
 	struct httpd *httpd;
 	size_t httpd_bytes;
-	uint64_t retransmissions, open, sent;
+	uint64_t retransmissions, probes, open, sent;
 	/* --threads: this is one of several, each with a stack and a server of its own */
 	unsigned number;
 	pthread_t thread;
@@ -66,10 +67,12 @@ static const char serve_usage[] =
 	"      --conns N         connections at once, of each thread (1024)\n"
 	"      --idle-timeout S  seconds a connection may be silent between requests (30)\n"
 	"      --head-timeout S  seconds a request may take to arrive (10)\n"
+	"      --stall-timeout S seconds a client may take nothing of a response (300)\n"
 	"      --demo            adds GET /probe, POST /echo and GET /whoami\n"
 	"  -v, --verbose         a line a request\n"
 	"\n"
-	"Ctrl-C ends it: responses under way are finished, and a summary is printed.\n";
+	"Ctrl-C ends it: responses under way get 3 seconds to finish, then they are cut off; a\n"
+	"summary says how many.  A second Ctrl-C ends it at once.\n";
 
 static int serve_options(struct serve *s, int argc, char **argv)
 {
@@ -82,6 +85,7 @@ static int serve_options(struct serve *s, int argc, char **argv)
 		{ "conns", 0, LEAT_OPTION_NUMBER, &s->conns, 1, 65536 },
 		{ "idle-timeout", 0, LEAT_OPTION_SECONDS, &s->idle_ms, 100, 3600000 },
 		{ "head-timeout", 0, LEAT_OPTION_SECONDS, &s->head_ms, 100, 3600000 },
+		{ "stall-timeout", 0, LEAT_OPTION_SECONDS, &s->stall_ms, 100, 86400000 },
 		{ "demo", 0, LEAT_OPTION_FLAG, &s->demo, 0, 0 },
 		{ "verbose", 'v', LEAT_OPTION_FLAG, &s->verbose, 0, 0 },
 		{ NULL, 0, LEAT_OPTION_FLAG, NULL, 0, 0 },
@@ -134,22 +138,33 @@ static int serve_open_files(struct serve *s)
 	}
 	err = files_open(&s->files, s->dir);
 	if (err) {
-		fprintf(stderr, "leat serve: cannot serve \"%s\": %s; name a directory\n", s->dir,
-			strerror(-err));
+		fprintf(stderr, "leat serve: cannot serve \"%s\": %s; name a directory%s\n", s->dir,
+			strerror(-err), err == -EACCES ? " you may read" : "");
 		return LEAT_EXIT_FAILED;
 	}
 	return LEAT_EXIT_OK;
 }
 
-/* Each connection through slirp is a descriptor of this process. */
-static void serve_raise_files(void)
+/* Each connection through slirp or the kernel is a descriptor of this process.  When there are
+ * fewer than connections were asked for, it is said, and httpd makes room before they run out. */
+static void serve_raise_files(struct serve *s)
 {
+	rlim_t want = (rlim_t)s->conns * s->threads + SERVE_FILES_SPARE;
 	struct rlimit files;
+	uint32_t most;
 
-	if (getrlimit(RLIMIT_NOFILE, &files))
+	if (s->number || getrlimit(RLIMIT_NOFILE, &files))
 		return;
-	files.rlim_cur = MIN(files.rlim_max, (rlim_t)65536);
+	files.rlim_cur = MIN(files.rlim_max, MAX(want, (rlim_t)65536));
 	setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur >= want ||
+	    (strncmp(s->net, "slirp", 5) && strncmp(s->net, "kernel", 6)))
+		return;
+	most = (uint32_t)files.rlim_cur;
+	s->conns = most > 2 * SERVE_FILES_SPARE ? most - SERVE_FILES_SPARE : most / 2;
+	s->conns = MAX(s->conns / s->threads, 1u);
+	fprintf(stderr, "leat serve: %u connections at once: the limit of open files is %u; "
+		"ulimit -n\n", s->conns * s->threads, most);
 }
 
 static int serve_open_ring(struct serve *s, struct leat_ring *group)
@@ -163,11 +178,11 @@ static int serve_open_ring(struct serve *s, struct leat_ring *group)
 	if (err)
 		return err;
 	options.net = s->net;
+	serve_raise_files(s);
 	options.threads = s->threads;
 	options.group = group;
 	options.conns = MAX(options.conns, 2 * s->conns);	/* those that are closing count */
 	options.ops = MAX(options.ops, 16 * s->conns);
-	serve_raise_files();
 	s->ring = leat_ring_open(&options, why, sizeof(why));
 	if (s->ring)
 		return LEAT_EXIT_OK;
@@ -205,7 +220,7 @@ static int serve_open_httpd(struct serve *s)
 	config.port = (uint16_t)(s->port ? s->port : SERVE_STACK_PORT);
 	config.conns = s->conns;
 	config.idle_ms = s->idle_ms;
-	config.stall_ms = s->idle_ms;
+	config.stall_ms = s->stall_ms;
 	config.head_ms = MIN(s->head_ms, s->idle_ms);
 	config.demo = s->demo;
 	config.connection_page = s->own_site || s->demo;
@@ -290,6 +305,8 @@ static void serve_look(void *ctx, const char *group, const char *name, const cha
 	(void)what;
 	if (!strcmp(group, "tcp") && !strcmp(name, "retrans_segs"))
 		s->retransmissions = value;
+	if (!strcmp(group, "tcp") && !strcmp(name, "zero_window_probes"))
+		s->probes = value;
 	if (!strcmp(group, "tcp") && !strcmp(name, "out_bytes"))
 		s->sent = value;
 	if (!strcmp(group, "tcp") && !strcmp(name, "open"))
@@ -306,38 +323,61 @@ static void serve_tell_drops(void *ctx, const char *group, const char *name, con
 		printf("leat:   link: %llu %s (%s)\n", (unsigned long long)value, what, name);
 }
 
+/* What happened so often; the ~ in `what` is where a plural has its s: "response~ cut off". */
 static void serve_line(uint64_t n, const char *what)
 {
+	size_t one = strcspn(what, "~");
+
 	if (n)
-		printf("leat:   %llu %s\n", (unsigned long long)n, what);
+		printf("leat:   %llu %.*s%s%s\n", (unsigned long long)n, (int)one, what,
+		       n == 1 ? "" : "s", what + one + 1);
+}
+
+static const char *serve_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* The byte of a probe of a closed window is counted as sent again, by the probe or behind it: it is
+ * no sign of loss, and told apart. */
+static void serve_sum(struct serve *s, const struct httpd_counters *n)
+{
+	uint64_t again = s->retransmissions - MIN(s->retransmissions, s->probes);
+	char bytes[32];
+
+	printf("leat: %llu connection%s (at most %llu at once), %llu request%s, %s sent, "
+	       "%llu segment%s sent again\n", (unsigned long long)n->conns, serve_s(n->conns),
+	       (unsigned long long)n->conns_most, (unsigned long long)n->requests,
+	       serve_s(n->requests), serve_bytes(s->sent, bytes, sizeof(bytes)),
+	       (unsigned long long)again, serve_s(again));
 }
 
 static void serve_summary(struct serve *s)
 {
 	const struct httpd_counters *n = httpd_counters(s->httpd);
-	char bytes[32];
+	char given_up[96];
 
 	leat_counters(s->ring, serve_look, s);
 	if (s->threads > 1)
 		printf("leat: thread %u\n", s->number);
-	printf("leat: %llu connections (at most %llu at once), %llu requests, %s sent, "
-	       "%llu segments sent again\n", (unsigned long long)n->conns,
-	       (unsigned long long)n->conns_most, (unsigned long long)n->requests,
-	       serve_bytes(s->sent, bytes, sizeof(bytes)),
-	       (unsigned long long)s->retransmissions);
+	serve_sum(s, n);
+	snprintf(given_up, sizeof(given_up), "response~ given up: its client took nothing for %g s",
+		 s->stall_ms / 1e3);
 	for (enum http_error e = 0; e < HTTP_ERROR_N; e++)
 		if (n->refused[e])
 			printf("leat:   refused %llu: %s (%s)\n", (unsigned long long)n->refused[e],
 			       http_error_text(e), http_error_name(e));
-	serve_line(n->timeouts_idle, "idle connections closed");
-	serve_line(n->timeouts_head, "requests that took too long to arrive");
-	serve_line(n->timeouts_body, "request bodies that took too long to arrive");
-	serve_line(n->timeouts_stall, "responses that nobody took");
-	serve_line(n->turned_away, "connections turned away: too many at once");
-	serve_line(n->evicted, "idle connections closed to make room");
-	serve_line(n->broken, "responses ended because their file had changed");
-	serve_line(n->resets, "connections that their client broke off");
-	serve_line(n->overload, "connections ended for want of memory");
+	serve_line(n->cut_off, "response~ cut off: there was no more time to finish");
+	serve_line(n->timeouts_idle, "idle connection~ closed");
+	serve_line(n->timeouts_head, "request~ that took too long to arrive");
+	serve_line(n->timeouts_body, "request~ whose body took too long to arrive");
+	serve_line(n->timeouts_stall, given_up);
+	serve_line(n->turned_away, "connection~ turned away: too many at once");
+	serve_line(n->evicted, "idle connection~ closed to make room");
+	serve_line(n->broken, "response~ ended because the file had changed");
+	serve_line(n->resets, "connection~ that the client broke off");
+	serve_line(n->overload, "connection~ ended for want of memory");
+	serve_line(s->probes, "time~ a slow client was asked whether it has room again");
 	leat_counters(s->ring, serve_tell_drops, s);
 }
 
@@ -516,6 +556,7 @@ static int serve_main(int argc, char **argv)
 	struct serve s = {
 		.bind = "127.0.0.1", .net = "slirp", .poll = "adaptive", .threads = 1,
 		.port = 8080, .conns = 1024, .idle_ms = 30000, .head_ms = 10000,
+		.stall_ms = 300000,
 	};
 	int status = serve_options(&s, argc, argv);
 

@@ -9,6 +9,7 @@
  * Always: a frame that libslirp sends is copied into packets at once and waits on rxq; a frame that
  * the stack sends is gone when tx() returns. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@
 #define SLIRP_DEV_BACKLOG 1024	/* libslirp asks for 1: clients then wait for a second SYN */
 #define SLIRP_DEV_FDS_SPARE 64u	/* descriptors left to the rest of the program */
 #define SLIRP_DEV_NAMESERVER 3u
+#define SLIRP_DEV_UNSENT 262144	/* bytes the kernel keeps that the client has no room for */
 #define ETH_HEADER 14u
 
 /* By descriptor number: libslirp hands back as `idx` what add_poll() answered, which is that
@@ -122,10 +124,17 @@ static void slirp_dev_forget(struct slirp_dev *s, int fd)
 	s->stale = true;
 }
 
-/* A number that was closed without notice and is used again must not pass for the old one. */
+/* A number that was closed without notice and is used again must not pass for the old one.
+ *
+ * A socket that takes 4 MB before it says stop, and then asks for more a megabyte at a time, hides
+ * from the stack that its client reads slowly: what waits unsent is kept short.  What is on its way
+ * is not, so that long paths stay fast.  (Not TCP: the kernel says no, and nothing is lost.) */
 static void slirp_dev_register(int fd, void *opaque)
 {
+	int unsent = SLIRP_DEV_UNSENT;
+
 	slirp_dev_forget(opaque, fd);
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 static void slirp_dev_unregister(int fd, void *opaque)

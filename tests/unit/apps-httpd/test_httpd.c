@@ -81,6 +81,28 @@ static void a_small_body_goes_with_its_head(void **state)
 	door_free(d);
 }
 
+static void names_that_begin_with_a_dot_are_not_there(void **state)
+{
+	static const char *const hidden[] = { ".env", "a/.git/config", ".well-known/.x",
+					      ".well-knownx" };
+	struct door *d = door_new(NULL);
+	char text[96];
+	int fd;
+
+	door_add(d, ".well-known/a.b", 10);
+	for (unsigned i = 0; i < ARRAY_LEN(hidden); i++)
+		door_add(d, hidden[i], 10);
+	fd = door_client(d);
+	for (unsigned i = 0; i < ARRAY_LEN(hidden); i++) {
+		snprintf(text, sizeof(text), "GET /%s HTTP/1.1\r\nHost: a\r\n\r\n", hidden[i]);
+		door_says(d, fd, text);
+		expect_status(door_hears(d, fd), 404);
+	}
+	door_says(d, fd, GET("/.well-known/a.b"));
+	expect_status(door_hears(d, fd), 200);
+	door_free(d);
+}
+
 static void files_are_opened_once_and_asked_about_now_and_then(void **state)
 {
 	struct door *d = door_new(NULL);
@@ -471,9 +493,14 @@ static void a_send_that_fails_or_falls_short_ends_the_connection(void **state)
 
 /* ---- time */
 
+static void impatient(struct httpd_config *config)
+{
+	config->stall_ms = 30000;
+}
+
 static void time_runs_out_for_the_idle_the_slow_and_the_stuck(void **state)
 {
-	struct door *d = door_new(NULL);
+	struct door *d = door_new(impatient);
 	int idle = door_client(d), slow = door_client(d), body = door_client(d),
 	    stuck = door_client(d);
 
@@ -500,9 +527,26 @@ static void time_runs_out_for_the_idle_the_slow_and_the_stuck(void **state)
 	door_free(d);
 }
 
-static void who_takes_a_little_now_and_then_may_go_on(void **state)
+/* 405 is out at once; the body that never comes ends the connection, and is no second answer. */
+static void who_was_answered_and_sends_no_body_hears_no_more(void **state)
 {
 	struct door *d = door_new(NULL);
+	int fd = door_client(d);
+	const char *heard;
+
+	door_says(d, fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+	expect_status(door_hears(d, fd), 405);
+	door_ticks(d, 80);
+	heard = door_hears(d, fd);
+	assert_null(strstr(heard, "HTTP/1.1 408"));
+	assert_true(door_of(d, fd)->shut || !door_of(d, fd)->connected);
+	assert_int_equal(httpd_counters(d->h)->timeouts_body, 1);
+	door_free(d);
+}
+
+static void who_takes_a_little_now_and_then_may_go_on(void **state)
+{
+	struct door *d = door_new(impatient);
 	int fd = door_client(d);
 	struct door_file *f = door_add(d, "big", 100000);
 
@@ -820,6 +864,7 @@ int main(void)
 		cmocka_unit_test(a_request_is_answered_and_its_buffer_is_back_at_once),
 		cmocka_unit_test(bodies_are_lent_and_the_file_stays_open_until_they_are_back),
 		cmocka_unit_test(a_small_body_goes_with_its_head),
+		cmocka_unit_test(names_that_begin_with_a_dot_are_not_there),
 		cmocka_unit_test(files_are_opened_once_and_asked_about_now_and_then),
 		cmocka_unit_test(the_cache_stays_within_its_bounds),
 		cmocka_unit_test(the_end_of_a_guarded_file_waits_for_all_the_rest),
@@ -840,6 +885,7 @@ int main(void)
 		cmocka_unit_test(an_error_of_the_connection_ends_it),
 		cmocka_unit_test(a_send_that_fails_or_falls_short_ends_the_connection),
 		cmocka_unit_test(time_runs_out_for_the_idle_the_slow_and_the_stuck),
+		cmocka_unit_test(who_was_answered_and_sends_no_body_hears_no_more),
 		cmocka_unit_test(who_takes_a_little_now_and_then_may_go_on),
 		cmocka_unit_test(nothing_ticks_without_connections),
 		cmocka_unit_test(
