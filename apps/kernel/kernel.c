@@ -128,11 +128,13 @@ static bool kernel_address(struct kernel *k)
 {
 	const struct kernel_options *o = &k->options;
 	struct ip_route gateway = { .dst = addr_v4(0), .gateway = o->gateway, .via_gateway = true };
-	int index = net_add_dev(&k->net, &k->dev);
-	int err = index < 0 ? index :
-			      ip_add_addr(&k->net.ip, &o->addr, o->prefix, (uint8_t)index);
+	int index = net_add_dev(&k->net, &k->dev), err = index < 0 ? index : 0;
 
-	if (!err && o->has_gateway)
+	if (!err && o->dhcp)
+		err = net_dhcp_start(&k->net, &k->dhcp, (uint8_t)index);
+	else if (!err)
+		err = ip_add_addr(&k->net.ip, &o->addr, o->prefix, (uint8_t)index);
+	if (!err && !o->dhcp && o->has_gateway)
 		err = ip_add_route(&k->net.ip, &gateway);
 	if (err)
 		metal_log(LOG_ERROR, "cannot set up the address %pI (error %d)", &o->addr, -err);
@@ -198,6 +200,17 @@ static void kernel_sleep(struct kernel *k, nsec next)
 	kernel_console(k);
 }
 
+/* Once there is an address. */
+static void kernel_announce(struct kernel *k)
+{
+	if (k->options.dhcp && !k->dhcp.bound)
+		return;
+	k->announced = true;
+	metal_log(LOG_INFO, "serving %u files at http://%pI:%u/ on %s %pM", k->site.files,
+		  k->options.dhcp ? &k->dhcp.addr : &k->options.addr, k->options.port, k->dev.name,
+		  &k->dev.mac);
+}
+
 static void kernel_loop(struct kernel *k)
 {
 	const struct leat_cqe *cqe;
@@ -209,6 +222,8 @@ static void kernel_loop(struct kernel *k)
 			httpd_run(k->httpd);
 			net_flush(&k->net);
 		}
+		if (unlikely(!k->announced))
+			kernel_announce(k);
 		now = port_now();
 		if (now >= k->stop_at)
 			k->stopping = true;
@@ -252,8 +267,6 @@ void kernel_main(const void *info)
 	}
 	k->started = port_now();
 	k->stop_at = k->options.stop_s ? k->started + SEC(k->options.stop_s) : NSEC_NEVER;
-	metal_log(LOG_INFO, "serving %u files at http://%pI:%u/ on %s %pM", k->site.files,
-		  &k->options.addr, k->options.port, k->dev.name, &k->dev.mac);
 	kernel_fault(k->options.fault);
 	kernel_loop(k);
 	kernel_end(k);

@@ -18,9 +18,9 @@
 enum kernel_poll { KERNEL_POLL_ADAPTIVE, KERNEL_POLL_BUSY, KERNEL_POLL_SLEEP };
 
 struct kernel_options {
-	struct addr addr, gateway;	/* addr all zero: ask (DHCP) */
+	struct addr addr, gateway;	/* not with dhcp */
 	uint8_t prefix;
-	bool has_gateway, access, demo;
+	bool dhcp, has_gateway, access, demo;
 	uint16_t port;
 	uint32_t conns, frames;		/* 0: as memory allows */
 	enum kernel_poll poll;
@@ -34,10 +34,11 @@ struct kernel {
 	struct net net;
 	struct leat_ring ring;
 	struct netdev dev;
+	struct net_dhcp dhcp;
 	struct ramfs site;
 	struct httpd *httpd;
 	void *region, *private, *door;
-	bool stopping;
+	bool stopping, announced;
 	nsec started, worked, stop_at;
 	uint64_t polls_idle, sleeps;
 };

@@ -59,6 +59,8 @@ void kernel_end(struct kernel *k)
 	for (end = port_now() + GOODBYE; port_now() < end;)
 		leat_poll(&k->ring);
 	kernel_report(k);
+	if (k->options.dhcp)
+		net_dhcp_stop(&k->net);
 	ring_direct_fini(&k->ring);
 	net_flush(&k->net);
 	net_fini(&k->net);

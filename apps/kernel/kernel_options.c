@@ -57,7 +57,7 @@ static bool address(struct kernel_options *o)
 	}
 	if (value[n] || prefix > 32 || !fmt_parse_addr(&o->addr, value) || !addr_is_v4(&o->addr))
 		return bad("ip", value, "write ip=10.0.2.15/24 or ip=dhcp");
-	o->has_gateway = false;
+	o->dhcp = false;
 	return true;
 }
 
@@ -97,8 +97,7 @@ bool kernel_options_read(struct kernel_options *o)
 	char value[VALUE_MAX];
 
 	*o = (struct kernel_options){
-		.addr = addr_v4(IPV4(10, 0, 2, 15)), .prefix = 24,
-		.gateway = addr_v4(IPV4(10, 0, 2, 2)), .has_gateway = true,
+		.dhcp = true, .prefix = 24,
 	};
 	if (!address(o) || !gateway(o) || !number("port", 1, 65535, &port) ||
 	    !number("conns", 1, 65536, &o->conns) || !number("frames", 512, 1 << 20, &o->frames) ||
