@@ -10,7 +10,8 @@
 #include "port/metal/metal.h"
 #include "port/port.h"
 
-#define KERNEL_SPIN USEC(50)	/* looks on after the last event: a sleep costs about as much */
+#define KERNEL_SPIN USEC(200)	/* looks on after the last event: a sleep costs a wake-up */
+#define KERNEL_CONSOLE_POLLS 1024u	/* looks at what was typed that seldom while awake */
 #define KERNEL_CONNS_MAX 4096u
 #define KERNEL_CONNS_MIN 16u
 #define KERNEL_FRAMES_A_CONN 16u
@@ -225,6 +226,8 @@ static void kernel_loop(struct kernel *k)
 		if (unlikely(!k->announced))
 			kernel_announce(k);
 		now = port_now();
+		if (k->net.polls % KERNEL_CONSOLE_POLLS == 0)
+			kernel_console(k);
 		if (now >= k->stop_at)
 			k->stopping = true;
 		else if (!kernel_awake(k, now) && next > now)

@@ -214,6 +214,11 @@ uint32_t virtio_config(struct virtio *v, uint32_t off, unsigned bytes)
 	return get(v, &v->device, off, bytes);
 }
 
+void virtio_order(struct virtio *v)
+{
+	status(v);
+}
+
 void virtio_isr(struct virtio *v)
 {
 	if (is_mmio(v))

@@ -55,7 +55,8 @@ struct virtio_queue {
 	uint16_t index, size;		/* size: a power of two */
 	uint16_t free;			/* first of the free descriptors, linked by next[] */
 	uint16_t free_n;
-	uint16_t avail_idx, kicked_idx;	/* published; when the device was told last */
+	uint16_t avail_idx, shown_idx;	/* added; of these shown to the device */
+	uint16_t answered;		/* the avail_event that a kick has answered */
 	uint16_t used_idx;		/* taken so far */
 	uint32_t notify_off;
 	bool event_idx;
@@ -82,6 +83,9 @@ uint32_t virtio_config(struct virtio *v, uint32_t off, unsigned bytes);
 /* Takes note of an interrupt, so that the line falls. */
 void virtio_isr(struct virtio *v);
 
+/* What was written to memory is seen by the device before what follows is read. */
+void virtio_order(struct virtio *v);
+
 /* ---- queues: virtio_queue.c */
 
 struct virtio_piece {
@@ -98,15 +102,18 @@ void virtio_queue_init(struct virtio_queue *q, uint16_t index, uint16_t size, vo
 bool virtio_queue_add(struct virtio_queue *q, const struct virtio_piece *pieces, unsigned n,
 		      bool write, void *cookie);
 
-/* Shows the device what was added; true when it wants to be told. */
+/* Shows the device what was added; true when it wants to be told.  To be asked again later, too,
+ * without anything new: see virtio_queue.c about fences. */
 bool virtio_queue_publish(struct virtio_queue *q);
 void virtio_kick(struct virtio *v, struct virtio_queue *q);
 
 /* The next buffer that the device is done with: 1, 0: none, -E_IO: what it says cannot be. */
 int virtio_queue_take(struct virtio_queue *q, void **cookie, uint32_t *len);
 
-/* Asks for an interrupt at the next buffer; true: there is one already. */
-bool virtio_queue_arm(struct virtio_queue *q);
+/* Asks for an interrupt at the next buffer.  After virtio_order() the question whether there is one
+ * already. */
+void virtio_queue_arm(struct virtio_queue *q);
+bool virtio_queue_waits(const struct virtio_queue *q);
 
 /* Takes back a buffer that the device still had, after a reset; NULL: that was all. */
 void *virtio_queue_recall(struct virtio_queue *q);

@@ -63,6 +63,12 @@ bool virtio_net_is(const struct port_hw *hw)
 
 /* ---- set up */
 
+static void tell(struct virtio_net *n, struct virtio_queue *q)
+{
+	if (virtio_queue_publish(q))
+		virtio_kick(&n->v, q);
+}
+
 /* Keeps the device's ring full of empty packets. */
 static void refill(struct netdev *dev, struct virtio_net *n)
 {
@@ -77,8 +83,7 @@ static void refill(struct netdev *dev, struct virtio_net *n)
 		piece = (struct virtio_piece){ p->data - n->hdr_len, PKT_ROOM + n->hdr_len };
 		virtio_queue_add(&n->rx, &piece, 1, true, p);
 	}
-	if (virtio_queue_publish(&n->rx))
-		virtio_kick(&n->v, &n->rx);
+	tell(n, &n->rx);
 }
 
 static int set_up(struct netdev *dev, struct virtio_net *n, const struct port_hw *hw)
@@ -197,8 +202,7 @@ static unsigned virtio_net_tx(struct netdev *dev, struct pkt **p, unsigned count
 	}
 	n->stuck = i < count;
 	dev->stats.tx_full += count - i;
-	if (virtio_queue_publish(&n->tx))
-		virtio_kick(&n->v, &n->tx);
+	tell(n, &n->tx);
 	return i;
 }
 
@@ -291,6 +295,8 @@ static int virtio_net_rx(struct netdev *dev, struct pkt **out, unsigned max)
 		err = start_again(dev, n);
 	else if (n->rx.free_n >= n->rx.size / 8 || k < max)
 		refill(dev, n);
+	if (err >= 0)
+		tell(n, &n->tx);
 	return k > 0 || err >= 0 ? (int)k : err;
 }
 
@@ -298,13 +304,15 @@ static bool virtio_net_arm(struct netdev *dev)
 {
 	struct virtio_net *n = dev->priv;
 
-	if (n->stuck && virtio_queue_arm(&n->tx))
-		return true;
-	if (virtio_queue_arm(&n->rx))
-		return true;
+	if (n->stuck)
+		virtio_queue_arm(&n->tx);
+	virtio_queue_arm(&n->rx);
 	n->armed = true;
 	port_hw_irq(&n->v.hw);
-	return false;
+	virtio_order(&n->v);
+	tell(n, &n->rx);
+	tell(n, &n->tx);
+	return virtio_queue_waits(&n->rx) || (n->stuck && virtio_queue_waits(&n->tx));
 }
 
 /* Its memory stays with the device: see port_hw_memory(). */

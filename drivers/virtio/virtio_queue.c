@@ -2,7 +2,13 @@
  *
  * Always: a descriptor is free or belongs to exactly one buffer; `chain` at a buffer's first
  * descriptor says how many it has and is 0 everywhere else, so that an answer about anything else
- * is known to be a lie. */
+ * is known to be a lie.
+ *
+ * Fences: "I showed a buffer, do you want to be told?" needs one between the writing and the
+ * reading, on both sides.  QEMU leaves fences out when it emulates a single processor, although the
+ * device runs in another thread, so that the answer may be an old one.  Therefore the question is
+ * asked again by each poll, and each wish of the device (a value of avail_event) is answered once;
+ * and before a sleep a register is read, which does order memory. */
 #include <stdatomic.h>
 
 #include "base/assert.h"
@@ -44,7 +50,8 @@ void virtio_queue_init(struct virtio_queue *q, uint16_t index, uint16_t size, vo
 	q->desc = mem;
 	q->avail = (void *)((uint8_t *)mem + sizeof(struct virtio_desc) * size);
 	q->used = (void *)((uint8_t *)mem + used_at(size));
-	q->avail_idx = q->kicked_idx = q->used_idx = 0;
+	q->avail_idx = q->shown_idx = q->used_idx = 0;
+	q->answered = 0xffff;
 	q->free = 0;
 	q->free_n = size;
 	for (uint16_t i = 0; i < size; i++) {
@@ -86,17 +93,22 @@ bool virtio_queue_add(struct virtio_queue *q, const struct virtio_piece *pieces,
 
 bool virtio_queue_publish(struct virtio_queue *q)
 {
-	uint16_t new = q->avail_idx, old = q->kicked_idx;
+	bool more = q->avail_idx != q->shown_idx;
+	uint16_t event;
 
-	if (new == old)
-		return false;
-	atomic_thread_fence(memory_order_release);
-	q->avail->idx = new;
-	atomic_thread_fence(memory_order_seq_cst);
-	q->kicked_idx = new;
+	if (more) {
+		atomic_thread_fence(memory_order_release);
+		q->avail->idx = q->avail_idx;
+		q->shown_idx = q->avail_idx;
+		atomic_thread_fence(memory_order_seq_cst);
+	}
 	if (!q->event_idx)
-		return !(q->used->flags & 1);
-	return (uint16_t)(new - avail_event(q) - 1) < (uint16_t)(new - old);
+		return more && !(q->used->flags & 1);
+	event = avail_event(q);
+	if (event == q->answered || (uint16_t)(q->avail_idx - event - 1) >= q->size)
+		return false;
+	q->answered = event;
+	return true;
 }
 
 /* Gives a buffer's descriptors back. */
@@ -130,15 +142,15 @@ int virtio_queue_take(struct virtio_queue *q, void **cookie, uint32_t *len)
 	return 1;
 }
 
-bool virtio_queue_arm(struct virtio_queue *q)
+void virtio_queue_arm(struct virtio_queue *q)
 {
 	*used_event(q) = q->used_idx;
 	q->avail->flags = 0;
-	atomic_thread_fence(memory_order_seq_cst);
-	if (q->used->idx == q->used_idx)
-		return false;
-	q->avail->flags = q->event_idx ? 0 : 1;
-	return true;
+}
+
+bool virtio_queue_waits(const struct virtio_queue *q)
+{
+	return q->used->idx != q->used_idx;
 }
 
 void *virtio_queue_recall(struct virtio_queue *q)

@@ -49,8 +49,10 @@ static void first_answer(int fd)
 	for (;;) {
 		ssize_t k = read(fd, b + n, sizeof(b) - 1 - n);
 
-		if (k <= 0)
+		if (k <= 0) {
+			perror("load: the first answer does not come");
 			exit(1);
+		}
 		n += (size_t)k;
 		b[n] = '\0';
 		head = strstr(b, "\r\n\r\n");

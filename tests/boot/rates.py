@@ -13,7 +13,7 @@ import os, pathlib, re, subprocess, sys, tempfile, time
 import boot
 
 CONNS = 1, 16, 64
-MODULES = ('virtio', 'virtio_ring', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'failover',
+MODULES = ('virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'failover',
            'net_failover', 'virtio_net')
 
 
