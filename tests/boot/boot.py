@@ -6,8 +6,8 @@ usage: boot.py [--sample | --list] [WORD...]      runs the cases whose name has 
 --sample runs what `make test` has time for.  The image is $BUILD/leat.elf; nothing but 127.0.0.1 is listened on.
 Always emulated: nested virtualisation may be slower than none.
 """
-import ctypes, hashlib, http.client, os, pathlib, re, shutil, socket, subprocess, sys, tarfile, tempfile, threading
-import time
+import ctypes, hashlib, http.client, os, pathlib, re, select, shutil, socket, subprocess, sys, tarfile, tempfile
+import threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('BUILD', ROOT / 'build')).resolve()
@@ -154,6 +154,31 @@ class Guest:
         body = r.read()
         c.close()
         return r.status, body
+
+    def first_answer(self, seconds=60):
+        """Seconds from the start of QEMU to the first byte of an answer.  A connection that came too early is held by
+        QEMU for long, so that another is made every few milliseconds."""
+        asked = []
+        while time.monotonic() - self.begun < seconds:
+            s = socket.socket()
+            try:
+                s.settimeout(1)
+                s.connect(('127.0.0.1', self.port))
+                s.send(b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+                asked.append(s)
+            except OSError:
+                s.close()
+            for r in select.select(asked, [], [], .005)[0]:
+                try:
+                    if r.recv(16).startswith(b'HTTP/1.1 200'):
+                        took = time.monotonic() - self.begun
+                        for x in asked:
+                            x.close()
+                        return took
+                except OSError:
+                    pass
+                asked.remove(r)
+        raise AssertionError(f'no answer: {self.text()[-800:]}')
 
     def number(self, before, after):
         m = re.search(re.escape(before) + r'(\d+)' + re.escape(after), self.text())
@@ -308,13 +333,7 @@ def start_to_first_answer(tmp):
         best = 9
         for _ in range(7):
             with Guest(machine, nic, wait=None) as g:
-                while True:
-                    try:
-                        check(g.get('/', 2)[0] == 200)
-                        break
-                    except (OSError, http.client.HTTPException):
-                        time.sleep(.001)
-                best = min(best, time.monotonic() - g.begun)
+                best = min(best, g.first_answer())
                 g.wait_for('serving')
         print(f'# {machine} with {nic}: {best * 1000:.0f} ms from the start of QEMU to the first answer')
         check(best <= most, f'{machine} with {nic}: {best * 1000:.0f} ms')

@@ -4,11 +4,11 @@
 usage: rates.py [--seconds N] [--rounds N] [MACHINE/NIC ...]        prints a table
 
 The Linux guest is a Debian kernel below $LINUX (a folder with boot/ and lib/modules/, "/" by default; where there is
-none, the package linux-image-cloud-amd64 is fetched and unpacked into $BUILD/linux), with tests/boot/guest_init.c as its
-only program.  Both answer the same client (tests/boot/load.c) with a body of 600 bytes, in turns, because the machine
+none, the package linux-image-cloud-amd64 is fetched and unpacked into $BUILD/linux), with tests/boot/guest_init.c as
+its only program.  Both answer the same client (tests/boot/load.c) with a body of 600 bytes, in turns, because the machine
 below is never quiet.
 """
-import os, pathlib, re, subprocess, sys, tempfile, time
+import os, pathlib, re, subprocess, sys, tempfile
 
 import boot
 
@@ -31,7 +31,8 @@ def fetched():
     to = boot.BUILD / 'linux'
     to.mkdir(exist_ok=True)
     if not kernel_below(to):
-        depends = subprocess.run(['apt-cache', 'depends', 'linux-image-cloud-amd64'], capture_output=True, text=True).stdout
+        depends = subprocess.run(['apt-cache', 'depends', 'linux-image-cloud-amd64'], capture_output=True,
+                                 text=True).stdout
         package = re.search(r'linux-image-\S+-cloud-amd64', depends.split('\n', 1)[1])[0]
         subprocess.run(['apt-get', 'download', package], cwd=to, check=True, capture_output=True)
         for deb in to.glob('*.deb'):
@@ -79,17 +80,14 @@ class Linux(boot.Guest):
 
 def first_answer(make):
     with make(wait=None) as g:
-        while True:
-            try:
-                boot.check(g.get('/index.html', 5)[0] == 200)
-                return time.monotonic() - g.begun, g
-            except (OSError, boot.http.client.HTTPException):
-                time.sleep(.001)
+        took = g.first_answer()
+        g.wait_for('serving')
+        return took
 
 
 def rate(load, g, conns, seconds):
-    out = subprocess.run([str(load), str(g.port), str(conns), str(seconds), 'index.html'], capture_output=True, text=True,
-                         timeout=seconds + 60)
+    out = subprocess.run([str(load), str(g.port), str(conns), str(seconds), 'index.html'], capture_output=True,
+                         text=True, timeout=seconds + 60)
     boot.check(out.returncode == 0, out.stderr)
     answers, failed = out.stdout.split()
     boot.check(failed == '0', f'{failed} failed')
@@ -115,7 +113,7 @@ def main(args):
         best = {k: [9e9] + [0] * len(CONNS) for k in guests}
         for _ in range(rounds):
             for k, make in guests.items():
-                best[k][0] = min(best[k][0], first_answer(make)[0])
+                best[k][0] = min(best[k][0], first_answer(make))
                 with make() as g:
                     for i, c in enumerate(CONNS):
                         best[k][i + 1] = max(best[k][i + 1], rate(load, g, c, seconds))
