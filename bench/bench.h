@@ -26,6 +26,9 @@ struct bench_pair {
 };
 void bench_pair_open(struct bench_pair *pair);
 
+/* One stack without a device. */
+struct net *bench_stack(uint64_t seed);
+
 /* Zeroed pages for a stack or a ring, present already. */
 void *bench_memory(size_t n);
 

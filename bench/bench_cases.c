@@ -104,7 +104,7 @@ void *bench_memory(size_t n)
 	return m;
 }
 
-static struct net *stack_new(uint64_t seed)
+struct net *bench_stack(uint64_t seed)
 {
 	struct net_config config;
 	struct net *net = calloc(1, sizeof(*net));
@@ -129,8 +129,8 @@ void bench_pair_open(struct bench_pair *pair)
 	struct loop_config wire = {0};
 	struct ip_path path = {0};
 
-	pair->a = stack_new(1);
-	pair->b = stack_new(2);
+	pair->a = bench_stack(1);
+	pair->b = bench_stack(2);
 	pair->now = SEC(1);
 	bench_need(dev && loop_open(&dev[0], &pair->a->pool, &dev[1], &pair->b->pool, &wire) == 0,
 		   "no wire");

@@ -190,8 +190,8 @@ static bool excused(struct side *s)
 	 * RFC 9293 prevents that. */
 	if (w->plan.attack == ATTACK_BLIND && s->state == SIDE_OPENING)
 		return true;
-	/* Both have ended, and our FIN came after the other's TIME-WAIT: that is too short for a bad
-	 * wire, and was drawn so. */
+	/* Both have ended, and our FIN came after the other's TIME-WAIT, drawn too short for
+	 * a bad wire. */
 	if (s->err == E_CONNRESET && s->shut && peer(s)->state == SIDE_DONE &&
 	    w->plan.weather == WEATHER_HEAVY)
 		return true;
