@@ -205,7 +205,7 @@ static void resolve(uint64_t n)
 	static struct requests *q;
 	unsigned wrong = 0;
 
-	for (unsigned i = 0; !r[i].head_len && i < REQUESTS; i++) {
+	for (unsigned i = 0; i < REQUESTS && !r[i].head_len; i++) {
 		q = q ? q : make(add_load_generator);
 		http_request_init(&r[i]);
 		http_request_parse(&r[i], &q->conf, q->r[i].bytes, q->r[i].len);

@@ -217,8 +217,8 @@ static void get_16_deep(uint64_t n)
 }
 
 const struct bench bench_httpd_get = {
-	.name = "http-get",
-	.what = "GET of a 600-byte file, kept alive, both ends, through the door",
+	.name = "http-get-door",
+	.what = "GET of a 600-byte file, kept alive, both ends, client on a door too",
 	.run = get_1,
 	.n = 100000,
 };

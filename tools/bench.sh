@@ -3,7 +3,7 @@
 # them for us: by callgrind, which needs no counters and repeats exactly.
 #
 # bench.sh --gate compares those instructions with bench/baseline (1 %), --baseline writes them there.
-set -eu
+set -eu -o pipefail
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PARTS="build test bench" tools/build.sh tests/bench
@@ -18,8 +18,10 @@ collected() { # CASE N
 }
 instructions() { # CASE
 	local short long
-	short=$(collected "$1" $SHORT)
-	long=$(collected "$1" $LONG)
+	short=$(collected "$1" $SHORT) && long=$(collected "$1" $LONG) || {
+		echo "bench: $1 does not do its work" >&2
+		return 1
+	}
 	echo $(((long - short) / (LONG - SHORT)))
 }
 

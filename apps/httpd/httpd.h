@@ -24,7 +24,8 @@ struct httpd_config {
 	uint32_t idle_ms;	/* a connection may be silent for so long between requests */
 	uint32_t head_ms;	/* a request that was begun must be complete: else 408 */
 	uint32_t body_ms;	/* the same for its body */
-	uint32_t stall_ms;	/* nothing of a response may move for so long (docs/adr/0050) */
+	/* nothing of a response may move for so long: docs/adr/0050-slow-readers.md */
+	uint32_t stall_ms;
 	uint64_t body_max;	/* bytes of a request body: else 413 */
 	bool demo;		/* GET /probe, POST /echo, GET /whoami */
 	bool connection_page;	/* GET /connection */
