@@ -153,7 +153,10 @@ int leat_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return posix_answer(res);
 	if (addr && len && leat_ring_getpeername(s->f.owner->ring, res, &peer) == 0)
 		posix_addr_out(addr, len, &peer, s->domain);
-	return posix_answer(file_new(s->f.owner, res, s->domain, s->type, flags | ACCEPTED));
+	res = file_new(s->f.owner, res, s->domain, s->type, flags | ACCEPTED);
+	if (res >= 0 && s->zerocopy)
+		posix_sock(res, &err)->zerocopy = true;		/* like every option */
+	return posix_answer(res);
 }
 
 int leat_accept(int fd, struct sockaddr *addr, socklen_t *len)

@@ -107,8 +107,11 @@ void posix_zc_complete(struct posix *p, struct zc *z, const struct leat_cqe *cqe
 int posix_zc_recv(struct sock_file *s, struct msghdr *msg)
 {
 	struct zc *z = container_of(s->zc_done.next, struct zc, node);
-	struct sock_extended_err e = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_info = z->from,
-				       .ee_data = z->to };
+	struct {
+		struct sock_extended_err err;
+		struct sockaddr_in offender;	/* nobody; there all the same, as ip(7) has it */
+	} e = { .err = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_info = z->from,
+			 .ee_data = z->to } };
 	size_t room = msg->msg_control ? msg->msg_controllen : 0;
 	struct cmsghdr *c = msg->msg_control;
 

@@ -2,8 +2,8 @@
  *
  * packetdrill --so_filename=build/libleat-packetdrill.so SCRIPT; docs/packetdrill.md says more.
  * Calls that may wait are made without waiting and tried again (pd_call.h).  Preloaded as well,
- * the library answers getsockopt() and close() on its own descriptors, which packetdrill calls
- * past its table. */
+ * the library answers getsockopt(), sendfile() and close() on its own descriptors: packetdrill
+ * calls these past its table. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -203,6 +203,15 @@ static long do_arrive(long *a)
 {
 	pd_stack_arrive(P(0), (size_t)a[1]);
 	return 0;
+}
+
+static long do_sendfile(long *a)
+{
+	bool blocks;
+	int flags = calm((int)a[0], &blocks);
+	long r = leat_sendfile((int)a[0], (int)a[1], P(2), (size_t)a[3]);
+
+	return restore((int)a[0], flags, blocks, r);
 }
 
 static long do_is(long *a)
@@ -492,4 +501,26 @@ EXPORT int close(int fd)
 	int (*next)(int) = dlsym(RTLD_NEXT, "close");
 
 	return ours(fd) ? pd_close(NULL, fd) : next(fd);
+}
+
+/* Both names of the C library: off_t has 64 bits either way. */
+static ssize_t send_file(const char *name, int out, int in, off_t *offset, size_t n)
+{
+	ssize_t (*next)(int, int, off_t *, size_t) = dlsym(RTLD_NEXT, name);
+
+	return ours(out) ? waiting(do_sendfile, ARGS(out, in, (long)offset, (long)n))
+			 : next(out, in, offset, n);
+}
+
+EXPORT ssize_t preloaded_sendfile(int out, int in, off_t *offset, size_t n) __asm__("sendfile");
+EXPORT ssize_t preloaded_sendfile64(int out, int in, off_t *offset, size_t n) __asm__("sendfile64");
+
+ssize_t preloaded_sendfile(int out, int in, off_t *offset, size_t n)
+{
+	return send_file("sendfile", out, in, offset, n);
+}
+
+ssize_t preloaded_sendfile64(int out, int in, off_t *offset, size_t n)
+{
+	return send_file("sendfile64", out, in, offset, n);
 }
