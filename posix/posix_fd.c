@@ -295,6 +295,21 @@ int posix_fd_put(struct file *f, int fd, bool cloexec)
 	return err ? err : fd;
 }
 
+/* Gives free numbers back to the kernel, all but the lowest ones. */
+static void trim(void)
+{
+	unsigned kept = 0;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned fd = lowest(0); fd < MIN(beyond_first, FD_MAX); fd = lowest(fd + 1)) {
+		if (kept++ < FD_KEEP)
+			continue;
+		free_clear(fd);
+		close((int)fd);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 void posix_fd_close_all(struct posix *p)
 {
 	for (unsigned fd = 0; fd < FD_MAX; fd++) {
@@ -303,6 +318,7 @@ void posix_fd_close_all(struct posix *p)
 		else if (entry(fd) >> FD_ID_SHIFT == p->id)
 			posix_file_put(posix_fd_close((int)fd));
 	}
+	trim();
 }
 
 bool posix_fd_cloexec(int fd)

@@ -120,7 +120,7 @@ static bool step(struct dhcp *d, nsec now, enum dhcp_event *event)
 	case DHCP_RENEWING:
 		if (now >= d->lease.rebind)
 			set_state(d, DHCP_REBINDING);
-		/* fall through */
+		__attribute__((fallthrough));
 	case DHCP_REBINDING:
 		if (now < d->lease.until)
 			break;
