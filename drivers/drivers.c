@@ -2,7 +2,9 @@
  *
  * A kind is a row and a function that turns a spec, already judged by the grammar, into an open
  * device.  What an address is when none was said is decided here too. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fmt.h"
@@ -10,6 +12,7 @@
 #include "drivers/packet/packet.h"
 #include "drivers/slirp/slirp_dev.h"
 #include "drivers/tap/tap.h"
+#include "port/port.h"
 #include "drivers/wire/wire_sock.h"
 
 struct drivers_kind {
@@ -244,4 +247,39 @@ int drivers_open_shared(struct drivers_link *link, const char *text, struct pool
 	spec.stacks = stacks;
 	*queues = spec.queues;
 	return drivers_open_spec(link, &spec, pool, why, size);
+}
+
+/* On the interface that we share, the kernel is not to answer requests for an address that it has
+ * elsewhere: on that TAP. */
+static void drivers_keep_silent(const char *interface)
+{
+	char path[80];
+	int fd;
+
+	fmt(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/arp_ignore", interface);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "1", 1) != 1)
+		port_log(NULL, LOG_WARN, "exception: the kernel may answer ARP for our address");
+	close(fd);
+}
+
+int drivers_open_exception(struct netdev *dev, const struct drivers_link *link, struct pool *pool,
+			   char *why, size_t size)
+{
+	struct tap_config config = {
+		.name = link->exception,
+		.mac = link->dev.mac,
+		.mtu = link->dev.mtu,
+		.exception = true,
+	};
+
+	drivers_keep_silent(link->dev.name);
+	return tap_open(dev, pool, &config, why, size);
+}
+
+void drivers_address_exception(struct netdev *dev, uint32_t host, uint8_t prefix)
+{
+	tap_set_address(dev, host, prefix);
 }

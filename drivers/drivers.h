@@ -57,6 +57,12 @@ int drivers_open(struct drivers_link *link, const char *spec, struct pool *pool,
 int drivers_open_shared(struct drivers_link *link, const char *spec, struct pool *pool,
 			uint16_t stack, uint16_t stacks, uint32_t *queues, char *why, size_t size);
 
+/* The TAP that link->exception names, with the link's Ethernet address; and the IP address of the
+ * kernel behind it, which is the stack's own.  Errors as above. */
+int drivers_open_exception(struct netdev *dev, const struct drivers_link *link, struct pool *pool,
+			   char *why, size_t size);
+void drivers_address_exception(struct netdev *dev, uint32_t host, uint8_t prefix);
+
 /* The kinds, for help texts, in their order; NULL after the last. */
 struct drivers_help {
 	const char *name;

@@ -125,6 +125,23 @@ static int lib_lease(struct lib *l, uint8_t index, char *why, size_t size)
 	return 0;
 }
 
+/* The kernel behind our address. */
+static int lib_exception(struct lib *l, char *why, size_t size)
+{
+	int err;
+
+	if (!l->link.exception[0] || l->first != l)
+		return 0;
+	err = drivers_open_exception(&l->exception, &l->link, &l->net.pool, why, size);
+	if (err) {
+		l->exception.ops = NULL;
+		return err;
+	}
+	drivers_address_exception(&l->exception, addr_to_v4(&l->link.addr), l->link.prefix);
+	net_exception(&l->net, &l->exception);
+	return 0;
+}
+
 /* The device is open; gives the stack its address and routes on it. */
 static int lib_address(struct lib *l, char *why, size_t size)
 {
@@ -179,6 +196,8 @@ static int lib_open(struct lib *l, char *why, size_t size)
 		return err;
 	ring_direct_init(&l->ring, &ring, &l->net, l->door);
 	err = lib_address(l, why, size);
+	if (!err)
+		err = lib_exception(l, why, size);
 	if (err)
 		lib_close_link(l);
 	return err;
@@ -246,6 +265,8 @@ unsigned leat_ring_close(struct leat_ring *ring)
 	ring_direct_fini(ring);
 	net_flush(&l->net);
 	net_fini(&l->net);
+	if (l->exception.ops)
+		l->exception.ops->close(&l->exception);
 	lib_close_link(l);
 	leaked = pool->frames - pool->free_frames_n + pool->bare - pool->free_bare_n;
 	lib_unmap(l);

@@ -16,6 +16,7 @@ struct lib {
 	struct net net;
 	struct drivers_link link;
 	struct net_dhcp dhcp;
+	struct netdev exception;	/* ops NULL: none */
 	struct netdev mesh;	/* what the stack sees when it shares the link; else ops is NULL */
 	struct lib *first, *next;	/* of those that share it, in order */
 	uint32_t queues;	/* as said in options.net; above 1: each has its own */

@@ -10,18 +10,22 @@
 
 #define LIB_SPIN USEC(20)
 
+static bool lib_arm_dev(struct netdev *dev, struct port_wait *waits, unsigned *n)
+{
+	if (dev->ops->arm(dev))
+		return true;
+	if (dev->wake_fd >= 0)
+		waits[(*n)++].fd = dev->wake_fd;
+	return false;
+}
+
 /* True when a device must be polled again instead of sleeping. */
 static bool lib_arm(struct lib *l, struct port_wait *waits, unsigned *n)
 {
-	for (unsigned i = 0; i < l->net.link.devs_n; i++) {
-		struct netdev *dev = l->net.link.devs[i].dev;
-
-		if (dev->ops->arm(dev))
+	for (unsigned i = 0; i < l->net.link.devs_n; i++)
+		if (lib_arm_dev(l->net.link.devs[i].dev, waits, n))
 			return true;
-		if (dev->wake_fd >= 0)
-			waits[(*n)++].fd = dev->wake_fd;
-	}
-	return false;
+	return l->exception.ops && lib_arm_dev(&l->exception, waits, n);
 }
 
 /* What devices want may have changed by being armed. */
@@ -38,7 +42,7 @@ static nsec lib_deadline(struct lib *l, nsec next, nsec now)
 
 static void lib_sleep(struct lib *l, nsec next, nsec now)
 {
-	struct port_wait waits[LINK_DEVS_MAX];
+	struct port_wait waits[LINK_DEVS_MAX + 1];
 	unsigned n = 0;
 
 	if (lib_arm(l, waits, &n))
@@ -107,7 +111,7 @@ void leat_wait(struct leat_ring *ring, uint64_t timeout_ns)
 int leat_sleep_on(struct leat_ring *ring, int *fds, unsigned max, uint64_t *until)
 {
 	struct lib *l = lib_of(ring);
-	struct port_wait waits[LINK_DEVS_MAX];
+	struct port_wait waits[LINK_DEVS_MAX + 1];
 	unsigned n = 0;
 
 	if (ring->make) {

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@
 struct tap {
 	char name[IFNAMSIZ];
 	int fd;			/* -1: the interface is gone */
-	bool created, plain;
+	bool created, plain, exception;
 	bool waits;		/* the kernel had more when the last burst was full */
 	nsec retry;		/* when to look for it again */
 	struct vnet_frame out;
@@ -58,7 +59,8 @@ static int tap_attach(struct tap *t)
 	}
 	size = sizeof(struct vnet_header);
 	if (!t->plain && (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 ||
-			  ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0)) {
+			  ioctl(fd, TUNSETOFFLOAD, t->exception ? 0 :
+				TUN_F_CSUM | TUN_F_TSO4) < 0)) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -94,17 +96,31 @@ static void tap_bring_up(const struct tap *t)
 
 void tap_host_address(struct netdev *dev, uint32_t host, uint8_t prefix)
 {
+	if (((const struct tap *)dev->priv)->created)
+		tap_set_address(dev, host, prefix);
+}
+
+void tap_set_address(struct netdev *dev, uint32_t host, uint8_t prefix)
+{
 	const struct tap *t = dev->priv;
 	struct ifreq req = { .ifr_flags = 0 };
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(host) };
 
-	if (!t->created)
-		return;
 	memcpy(&req.ifr_addr, &at, sizeof(at));
 	tap_ioctl(t, SIOCSIFADDR, &req);
 	at.sin_addr.s_addr = htonl((uint32_t)(UINT64_C(0xffffffff) << (32 - prefix)));
 	memcpy(&req.ifr_netmask, &at, sizeof(at));
 	tap_ioctl(t, SIOCSIFNETMASK, &req);
+}
+
+/* The kernel's interface has our Ethernet address: what is for us is for him. */
+static void tap_own(const struct tap *t, struct mac mac)
+{
+	struct ifreq req = { .ifr_flags = 0 };
+
+	req.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(req.ifr_hwaddr.sa_data, mac.b, sizeof(mac.b));
+	tap_ioctl(t, SIOCSIFHWADDR, &req);
 }
 
 static void tap_gone(struct netdev *dev)
@@ -360,7 +376,9 @@ static int tap_set_up(struct netdev *dev, const struct tap_config *config, char 
 	err = tap_mtu(dev, config->mtu, why, size);
 	if (err)
 		return err;
-	if (t->created)
+	if (t->exception)
+		tap_own(t, dev->mac);
+	if (t->created || t->exception)
 		tap_bring_up(t);
 	tap_watch(dev);
 	return 0;
@@ -387,6 +405,7 @@ int tap_open(struct netdev *dev, struct pool *pool, const struct tap_config *con
 	memcpy(t->name, config->name, strlen(config->name));
 	t->fd = -1;
 	t->plain = config->plain;
+	t->exception = config->exception;
 	*dev = (struct netdev){
 		.ops = &tap_ops,
 		.pool = pool,

@@ -12,6 +12,9 @@ struct tap_config {
 	struct mac mac;		/* the stack's; all zero: random */
 	uint32_t mtu;		/* 0: the interface's; else set on one that is created */
 	bool plain;		/* no offloads: each frame is as on a wire */
+	/* the kernel's stack behind our address: its interface has `mac`, it is given merged
+	 * frames and gives none */
+	bool exception;
 };
 
 /* Fills `dev`, which lives until dev->ops->close().  0, or a negative error with a line in `why`
@@ -21,6 +24,8 @@ int tap_open(struct netdev *dev, struct pool *pool, const struct tap_config *con
 
 /* Gives the kernel's end an address, when tap_open() has created the interface; one that was there
  * before is its owner's business. */
+/* The same whoever has created it. */
+void tap_set_address(struct netdev *dev, uint32_t host, uint8_t prefix);
 void tap_host_address(struct netdev *dev, uint32_t host, uint8_t prefix);
 
 #endif

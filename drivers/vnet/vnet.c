@@ -141,6 +141,11 @@ static void vnet_single(struct vnet_frame *f, const struct pkt *p, bool offload)
 			.csum_start = IP,
 			.csum_offset = p->data[ETH + 9] == PROTO_UDP ? 6 : 16,
 		};
+	if (p->gso && offload && p->total > IP + 20 + p->gso) {	/* as the kernel merged it */
+		f->header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		f->header.gso_size = p->gso;
+		f->header.hdr_len = (uint16_t)(IP + (p->data[IP + 12] >> 4) * 4);
+	}
 }
 
 unsigned vnet_gather(struct vnet_frame *f, struct pkt *const *p, unsigned n, bool offload)

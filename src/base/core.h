@@ -34,6 +34,10 @@ struct core {
 	/* trace point; NULL when off */
 	void (*on_drop)(void *ctx, enum drop why, const struct pkt *p);
 	void *on_drop_ctx;
+	/* Who takes what is nobody's here instead of its being dropped (and answered by a refusal);
+	 * NULL: nobody.  True: `p` was taken. */
+	bool (*foreign)(void *ctx, enum drop why, struct pkt *p);
+	void *foreign_ctx;
 	uint64_t drops[DROP_N];
 };
 
@@ -44,9 +48,11 @@ static inline void core_count_drop(struct core *core, enum drop why, const struc
 		core->on_drop(core->on_drop_ctx, why, p);
 }
 
-/* Counts, traces and frees. */
+/* Counts, traces and frees; or hands on. */
 static inline void core_drop(struct core *core, enum drop why, struct pkt *p TAKES)
 {
+	if (unlikely(core->foreign != NULL) && core->foreign(core->foreign_ctx, why, p))
+		return;
 	core_count_drop(core, why, p);
 	pkt_put(p);
 }

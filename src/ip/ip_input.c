@@ -108,7 +108,8 @@ static inline void to_row(struct ip *ip, struct pkt *p TAKES)
 	unsigned row = ip->row_of[p->rx.proto];
 
 	if (unlikely(!row)) {
-		ip_icmp_error(ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PROTO, 0);
+		if (!ip->core->foreign)
+			ip_icmp_error(ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PROTO, 0);
 		core_drop(ip->core, DROP_IP_PROTO, p);
 		return;
 	}

@@ -146,8 +146,12 @@ void link_arp_input(struct link *l, uint8_t if_index, struct pkt *p)
 	struct wire_arp arp;
 	enum drop why = wire_arp_parse(&arp, p->data, p->len);
 
-	if (!why)
+	if (!why) {
 		why = arp_judge(l, if_index, &arp);
+		/* Somebody else behind our address may have asked, too. */
+		if (l->core->foreign && arp.op == WIRE_ARP_REPLY)
+			why = DROP_ARP_UNSOLICITED;
+	}
 	if (why)
 		core_drop(l->core, why, p);
 	else

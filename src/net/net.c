@@ -90,6 +90,7 @@ void net_init(struct net *net, const struct net_config *config, void *region, vo
 
 void net_fini(struct net *net)
 {
+	net_exception_stop(net);
 	net_dhcp_stop(net);
 	tcp_fini(&net->tcp);
 	ip_fini(&net->ip);
@@ -180,6 +181,8 @@ nsec net_poll(struct net *net, nsec now)
 	again |= timers(net);
 	if (net->dhcp)
 		dhcp = net_dhcp_poll(net);
+	if (unlikely(net->exception != NULL))
+		any |= net_exception_poll(net);
 	if (net->drain)
 		again |= net->drain(net->drain_ctx);
 	net_flush(net);

@@ -51,6 +51,11 @@ struct net {
 	bool (*drain)(void *ctx);
 	void (*sock_timer)(void *ctx, struct wheel_node *n);	/* TIMER_SOCK and TIMER_RING */
 	void *drain_ctx;
+	/* What is nobody's here goes there, and what comes from there goes out; may be NULL. */
+	struct netdev *exception;
+	struct pkt *foreign[NETDEV_BURST];
+	unsigned foreign_n;
+	uint64_t foreign_in, foreign_out;
 	struct net_dhcp *dhcp;	/* NULL: addresses are the owner's business */
 	uint64_t polls, polls_idle;	/* calls, and those that found nothing to do */
 };
@@ -76,6 +81,12 @@ int net_add_dev(struct net *net, struct netdev *dev);
 int net_dhcp_start(struct net *net, struct net_dhcp *d, uint8_t if_index);
 void net_dhcp_stop(struct net *net);
 nsec net_dhcp_poll(struct net *net);	/* a part of net_poll(): the next deadline */
+
+/* The way back to the kernel: see net_exception.c.  `dev` is open, has the address of device 0, and
+ * stays until net_exception_stop() or net_fini(). */
+void net_exception(struct net *net, struct netdev *dev);
+void net_exception_stop(struct net *net);
+bool net_exception_poll(struct net *net);	/* a part of net_poll() */
 
 /* One bounded round: receive bursts, timers that are due, drain, output, doorbells.  Returns the
  * moment by which it wants to be called again (`now` itself: at once; NSEC_NEVER: only when a

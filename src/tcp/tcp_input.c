@@ -586,7 +586,8 @@ static enum drop closed_input(struct tcp *t, struct tcp_seg *s)
 {
 	if (s->flags & WIRE_TCP_RST)
 		return DROP_TCP_RST_NO_CONN;
-	tcp_reply_rst(t, &s->p->rx.dst, &s->p->rx.src, s);
+	if (!t->core->foreign)
+		tcp_reply_rst(t, &s->p->rx.dst, &s->p->rx.src, s);
 	return DROP_TCP_NO_CONN;
 }
 
@@ -640,9 +641,11 @@ static void segment_input(struct tcp *t, struct pkt *p TAKES, const struct wire_
 		why = no_conn_input(t, other, &s, &c);
 	if (likely(c != NULL))
 		why = conn_input(t, c, &s);
-	if (why)
-		core_count_drop(t->core, why, s.p);
-	if (s.p)
+	if (unlikely(why && s.p))
+		core_drop(t->core, why, s.p);
+	else if (unlikely(why))
+		core_count_drop(t->core, why, NULL);
+	else if (s.p)
 		pkt_put(s.p);
 }
 

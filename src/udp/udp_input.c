@@ -53,7 +53,8 @@ static bool enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
 static void nobody(struct udp *u, struct pkt *p TAKES)
 {
 	u->no_port++;
-	ip_icmp_error(u->ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PORT, 0);
+	if (!u->core->foreign)
+		ip_icmp_error(u->ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PORT, 0);
 	core_drop(u->core, DROP_UDP_NO_PORT, p);
 }
 

@@ -20,6 +20,9 @@ struct wire_eth {
 
 #define WIRE_MAC_BCAST ((struct mac){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
 
+/* Administered locally, nobody's: the source of a header that is made up. */
+#define WIRE_MAC_NOBODY ((struct mac){{0x02, 0, 0, 0, 0, 0}})
+
 /* `n` bytes are readable at `b`. */
 enum drop wire_eth_parse(struct wire_eth *out, const uint8_t *b, size_t n);
 

@@ -370,6 +370,28 @@ def an_address_comes_by_dhcp_from(server):
             p.wait()
 
 
+def the_kernel_behind_the_same_address_keeps_what_is_not_ours():
+    with Pair() as pair, site() as d:
+        spec = straight_veth('packet:{i},')(pair) + ',exception=tap:behind'
+        with serve(pair, spec, d):
+            httpd = [subprocess.Popen(['ip', 'netns', 'exec', ns, sys.executable, '-m', 'http.server', '-d', str(d),
+                                       '8081'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                     for ns in (pair.kernel, pair.leat)]
+            try:
+                time.sleep(1)
+                curl_big(pair, d)                                                   # ours
+                for ns, at in ((pair.kernel, STACK), (pair.leat, KERNEL)):          # the kernel's, in and out
+                    sh('bash', '-c', f'set -o pipefail; curl -sS --max-time {PATIENCE} --retry 5 --retry-connrefused '
+                       f'http://{at}:8081/big | cmp - {d}/big', ns=ns)
+                sh('ping', '-c2', '-i0.2', '-W2', KERNEL, ns=pair.leat)
+                r = sh('curl', '-sS', '--max-time', '5', f'http://{STACK}:9/', ns=pair.kernel, check=False)
+                assert r.returncode == 7 and 'refused' in r.stderr or 'connect' in r.stderr, r      # by the kernel
+            finally:
+                for p in httpd:
+                    p.kill()
+                    p.wait()
+
+
 def the_small_tools_tell_what_is_there():
     with Pair() as pair:
         net = ('--net', straight_veth('packet:{i},')(pair) + f',gw={KERNEL}')
@@ -405,6 +427,8 @@ def cases():
         yield f'two_leats_are_joined_by {mode}', lambda mode=mode: two_leats_are_joined_by(mode)
     for server in ('dnsmasq', 'udhcpd'):
         yield f'an_address_comes_by_dhcp_from {server}', lambda server=server: an_address_comes_by_dhcp_from(server)
+    f = the_kernel_behind_the_same_address_keeps_what_is_not_ours
+    yield f.__name__, f
     yield the_small_tools_tell_what_is_there.__name__, the_small_tools_tell_what_is_there
     yield without_privileges_a_line_says_what_is_missing.__name__, without_privileges_a_line_says_what_is_missing
 
