@@ -8,9 +8,9 @@
  *   bench --try           every case for a moment: that it does its work, as a test
  *
  * Absolute times are never judged.  Where the machine has no counters for us, cycles come from
- * the clock of the process's own time, scaled by a loop of dependent additions (one a cycle on every
- * x86-64) before and after each round, and instructions from callgrind, two runs of different length
- * subtracted.  Others on the machine then cost a round its caches, and nothing else. */
+ * the clock of the process's own time, scaled by a loop of dependent additions (one a cycle on any
+ * x86-64) before and after each round, and instructions from callgrind: two runs of different
+ * length, subtracted.  Others on the machine then cost a round its caches, and nothing else. */
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>

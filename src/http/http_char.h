@@ -12,7 +12,8 @@ enum {
 	HTTP_CH_DIGIT = 2,
 	HTTP_CH_HEX = 4,
 	HTTP_CH_HOST = 8,	/* reg-name of RFC 3986 §3.2.2, but neither "%" nor "," */
-	HTTP_CH_TARGET = 16,	/* visible US-ASCII but "#" */
+	/* visible US-ASCII but <, >, #, and the double quote: docs/adr/0051-request-targets.md */
+	HTTP_CH_TARGET = 16,
 	HTTP_CH_VALUE = 32,	/* field-vchar, SP or HTAB, RFC 9110 §5.5 */
 	HTTP_CH_PLAIN = 64,	/* unreserved or "/": needs no escape in the path of a URL */
 	HTTP_CH_SPACE = 128,	/* SP or HTAB */

@@ -45,12 +45,20 @@ static enum http_error end_segment(struct segments *s, bool *directory)
 	return HTTP_OK;
 }
 
+/* Browsers encode these in a path, or make a slash of them: docs/adr/0051-request-targets.md. */
+static enum http_error raw(uint8_t c)
+{
+	if (c == '\\' || c == '`' || c == '{' || c == '}')
+		return HTTP_ERR_TARGET_CHARACTER;
+	return c ? HTTP_OK : HTTP_ERR_PATH_NUL;
+}
+
 /* The byte that begins at target.p[*at], decoded; *at moves to its last character. */
 static enum http_error decode(struct http_slice target, size_t *at, uint8_t *c)
 {
 	*c = target.p[*at];
 	if (*c != '%')
-		return *c ? HTTP_OK : HTTP_ERR_PATH_NUL;
+		return raw(*c);
 	if (target.n - *at < 3 || !http_char_is(target.p[*at + 1], HTTP_CH_HEX) ||
 	    !http_char_is(target.p[*at + 2], HTTP_CH_HEX))
 		return HTTP_ERR_PATH_PERCENT;

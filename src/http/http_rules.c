@@ -43,6 +43,30 @@ bool http_authority_valid(const struct http_conf *conf, struct http_slice s, boo
 	return http_slice_u64((struct http_slice){ s.p + i, s.n - i }, UINT16_MAX, &port);
 }
 
+/* RFC 9110 §4.2.3: an empty port of an http URI, and 80, are the same as none. */
+static struct http_slice without_port_80(struct http_slice s)
+{
+	size_t n = s.n;
+
+	if (n >= 3 && s.p[n - 1] == '0' && s.p[n - 2] == '8' && s.p[n - 3] == ':')
+		n -= 3;
+	else if (n && s.p[n - 1] == ':')
+		n--;
+	return (struct http_slice){ s.p, n };
+}
+
+/* Not as RFC 9112 §3.2.2, which lets Host be ignored: docs/adr/0051-request-targets.md. */
+static COLD bool hosts_differ(const struct http_request *r, struct http_slice host)
+{
+	struct http_slice authority = http_request_slice(r, r->authority);
+
+	if (r->target_form == HTTP_TARGET_ABSOLUTE) {
+		authority = without_port_80(authority);
+		host = without_port_80(host);
+	}
+	return !http_slice_eq_nocase(host, authority);
+}
+
 static enum http_error check_host(const struct http_request *r, const struct http_conf *conf)
 {
 	struct http_slice host = http_request_field(r, HTTP_FIELD_HOST);
@@ -55,7 +79,7 @@ static enum http_error check_host(const struct http_request *r, const struct htt
 	/* RFC 9110 §7.2: empty when the target URI has no authority */
 	if (host.n && !http_authority_valid(conf, host, false))
 		return HTTP_ERR_HOST;
-	if (has_authority && !http_slice_eq_nocase(host, http_request_slice(r, r->authority)))
+	if (unlikely(has_authority) && hosts_differ(r, host))
 		return HTTP_ERR_HOST_DIFFERS;
 	return HTTP_OK;
 }

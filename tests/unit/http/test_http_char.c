@@ -16,7 +16,7 @@ static bool defined(unsigned c, uint8_t class)
 	case HTTP_CH_HOST:
 		return alpha || digit || (c && c < 127 && strchr("-._~!$&'()*+;=", (int)c));
 	case HTTP_CH_TARGET:
-		return visible && c != '#';
+		return visible && !strchr("#\"<>", (int)c);
 	case HTTP_CH_VALUE:
 		return visible || c >= 128 || c == ' ' || c == '\t';
 	case HTTP_CH_PLAIN:

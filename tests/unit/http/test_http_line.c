@@ -115,10 +115,23 @@ static void eight_bit_characters_and_tabs_in_the_target_are_refused(void **state
 	refused("GET /a\tb HTTP/1.1\r\n" HOST "\r\n", HTTP_ERR_TARGET_CHARACTER, 400);
 }
 
+static void what_no_browser_sends_is_refused_in_the_target(void **state)
+{
+	static const char bad[] = "\"<>";
+
+	for (const char *c = bad; *c; c++) {
+		refused(text("GET /%c HTTP/1.1\r\n" HOST "\r\n", *c), HTTP_ERR_TARGET_CHARACTER,
+			400);
+		refused(text("GET /?q=%c HTTP/1.1\r\n" HOST "\r\n", *c),
+			HTTP_ERR_TARGET_CHARACTER, 400);
+	}
+}
+
+/* In a query, that is: paths have a rule of their own in http_path.c. */
 static void every_other_visible_character_may_stand_in_the_target(void **state)
 {
 	for (char c = '!'; c < 127; c++)
-		if (c != '#')
+		if (!strchr("#\"<>", c))
 			accepted(text("GET /%c HTTP/1.1\r\n" HOST "\r\n", c));
 }
 
@@ -160,6 +173,7 @@ int main(void)
 		T(a_version_must_be_well_formed),
 		T(another_major_version_is_not_supported),
 		T(eight_bit_characters_and_tabs_in_the_target_are_refused),
+		T(what_no_browser_sends_is_refused_in_the_target),
 		T(every_other_visible_character_may_stand_in_the_target),
 		T(a_fragment_in_the_target_is_refused),
 		T(a_target_must_have_a_form_that_fits),

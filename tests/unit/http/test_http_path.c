@@ -121,6 +121,25 @@ static void a_percent_sign_needs_two_digits(void **state)
 	assert_int_equal(http_error_status(HTTP_ERR_PATH_PERCENT), 400);
 }
 
+static void what_browsers_encode_in_a_path_is_refused_raw(void **state)
+{
+	static const char bad[] = "\\`{}", good[] = "|[]^~!$&'()*+,;=:@";
+	char target[8], want[8];
+
+	for (const char *c = bad; *c; c++) {
+		snprintf(target, sizeof(target), "/a%cb", *c);
+		assert_string_equal(resolve(target), "TARGET_CHARACTER");
+		snprintf(target, sizeof(target), "/a?%cb", *c);
+		file(target, "a");
+	}
+	for (const char *c = good; *c; c++) {
+		snprintf(target, sizeof(target), "/a%cb", *c);
+		snprintf(want, sizeof(want), "a%cb", *c);
+		file(target, want);
+	}
+	file("/a%5cb", "a\\b");
+}
+
 static void nul_is_refused(void **state)
 {
 	struct http_path out;
@@ -166,6 +185,7 @@ int main(void)
 		T(empty_segments_are_dropped),
 		T(a_path_above_the_root_is_refused),
 		T(a_percent_sign_needs_two_digits),
+		T(what_browsers_encode_in_a_path_is_refused_raw),
 		T(nul_is_refused),
 		T(an_encoded_slash_is_refused),
 		T(a_path_that_does_not_fit_is_too_long),

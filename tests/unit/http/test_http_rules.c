@@ -48,8 +48,21 @@ static void host_and_target_must_agree(void **state)
 {
 	refused("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
 	refused("GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
-	refused("GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
+	refused("GET http://a:8080/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
+	refused("GET http://a/ HTTP/1.1\r\nHost: a:8\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
+	refused("GET http://[::80]/ HTTP/1.1\r\nHost: [::]\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
+	refused("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
 	refused("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERR_HOST_DIFFERS, 400);
+}
+
+static void port_80_is_the_same_as_none(void **state)
+{
+	static const char *const same[] = { "a", "a:", "a:80", "A:80" };
+
+	for (unsigned i = 0; i < ARRAY_LEN(same); i++)
+		for (unsigned k = 0; k < ARRAY_LEN(same); k++)
+			accepted(text("GET http://%s/ HTTP/1.1\r\nHost: %s\r\n\r\n", same[i],
+				      same[k]));
 }
 
 static void content_length_frames_the_body(void **state)
@@ -204,6 +217,7 @@ int main(void)
 		T(a_second_host_is_refused),
 		T(an_invalid_host_is_refused),
 		T(host_and_target_must_agree),
+		T(port_80_is_the_same_as_none),
 		T(content_length_frames_the_body),
 		T(content_length_must_be_digits_only),
 		T(a_second_content_length_is_refused_even_if_equal),
