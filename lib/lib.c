@@ -112,7 +112,8 @@ static int lib_lease(struct lib *l, uint8_t index, char *why, size_t size)
 		nsec now = port_now(), next = MIN(net_poll(&l->net, now), end);
 
 		if (now >= end) {
-			fmt(why, size, "no DHCP server answered on %s within %u s; give an address: "
+			fmt(why, size,
+			    "no DHCP server answered on %s within %u s; give an address: "
 			    "ip=ADDRESS/PREFIX", l->options.net,
 			    (unsigned)(LIB_DHCP_PATIENCE / SEC(1)));
 			return -E_TIMEDOUT;
