@@ -20,6 +20,8 @@ extern const struct bench bench_sock_pingpong;
 extern const struct bench bench_sock_epoll;
 extern const struct bench bench_sock_accept;
 extern const struct bench bench_go_yield;
+extern const struct bench bench_ring_call;
+extern const struct bench bench_ring_accept;
 extern const struct bench bench_httpd_get;
 extern const struct bench bench_httpd_get_64;
 extern const struct bench bench_httpd_get_deep;
@@ -64,6 +66,8 @@ const struct bench *const bench_cases[] = {
 	&bench_sock_epoll,
 	&bench_sock_accept,
 	&bench_go_yield,
+	&bench_ring_call,
+	&bench_ring_accept,
 	&bench_httpd_get,
 	&bench_httpd_get_64,
 	&bench_httpd_get_deep,

@@ -137,6 +137,86 @@ static void pingpong(uint64_t n)
 	}
 }
 
+/* A byte out, or in, inside the call: what send(2) and recv(2) are made of. */
+static void call_byte(struct end *e, unsigned opcode)
+{
+	static char byte = 'x';
+	struct leat_sqe sqe = {.opcode = (uint8_t)opcode, .fd = e->fd, .addr = (uintptr_t)&byte,
+			       .len = 1};
+
+	bench_need(leat_call(&e->ring, &sqe) == 1, "a byte was lost");
+}
+
+static void call_pingpong(uint64_t n)
+{
+	static struct ring_pair p;
+
+	if (!p.b.fd)
+		connect_pair(&p);
+	for (uint64_t i = 0; i < n; i++) {
+		call_byte(&p.a, LEAT_OP_SEND);
+		net_flush(p.pair.a);
+		p.pair.now += 100;
+		leat_poll(&p.b.ring);
+		call_byte(&p.b, LEAT_OP_RECV);
+		call_byte(&p.b, LEAT_OP_SEND);
+		net_flush(p.pair.b);
+		leat_poll(&p.a.ring);
+		call_byte(&p.a, LEAT_OP_RECV);
+	}
+}
+
+/* Connects, accepts, and resets both ends, so that nothing stays in TIME-WAIT. */
+static void accept_one(uint64_t n)
+{
+	static struct ring_pair p;
+	static struct leat_addr a = {.port = 81};
+	static int listener;
+	struct leat_sqe sock = {.opcode = LEAT_OP_SOCKET, .fd = LEAT_AF_INET,
+				.off = LEAT_SOCK_STREAM};
+
+	if (!listener) {
+		struct addr ip = addr_v4(IPV4(10, 0, 0, 2));
+
+		connect_pair(&p);
+		mem_copy(a.ip, ip.b, sizeof(a.ip));
+		listener = ask(&p, &p.b, sock);
+		ask(&p, &p.b, (struct leat_sqe){.opcode = LEAT_OP_BIND, .fd = listener,
+						.addr = (uintptr_t)&a});
+		ask(&p, &p.b, (struct leat_sqe){.opcode = LEAT_OP_LISTEN, .fd = listener});
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		struct leat_sqe reset = {.opcode = LEAT_OP_CLOSE, .op_flags = LEAT_CLOSE_RESET};
+		int fd = leat_call(&p.a.ring, &sock), peer;
+
+		ask(&p, &p.a, (struct leat_sqe){.opcode = LEAT_OP_CONNECT, .fd = fd,
+						.addr = (uintptr_t)&a});
+		bench_pair_poll(&p.pair);
+		peer = leat_call(&p.b.ring, &(struct leat_sqe){.opcode = LEAT_OP_ACCEPT,
+							       .fd = listener});
+		bench_need(peer > 0, "nothing to accept");
+		reset.fd = fd;
+		leat_call(&p.a.ring, &reset);
+		bench_pair_poll(&p.pair);
+		reset.fd = peer;
+		leat_call(&p.b.ring, &reset);
+	}
+}
+
+const struct bench bench_ring_call = {
+	.name = "ring-call",
+	.what = "a byte each way by leat_call(), both ends",
+	.run = call_pingpong,
+	.n = 20000,
+};
+
+const struct bench bench_ring_accept = {
+	.name = "ring-accept",
+	.what = "a connection: connect, accept, reset, both ends",
+	.run = accept_one,
+	.n = 5000,
+};
+
 const struct bench bench_ring_pingpong = {
 	.name = "ring-pingpong",
 	.what = "1-byte TCP request-response, both ends, through the door",
