@@ -60,6 +60,7 @@
 	/* udp */ \
 	X(UDP_SHORT, "UDP datagram shorter than its header") \
 	X(UDP_LEN, "UDP length field wrong") \
+	X(UDP_FILTER, "a socket's filter did not want it") \
 	X(UDP_CSUM, "UDP checksum wrong") \
 	X(UDP_PORT_ZERO, "UDP destination port 0") \
 	X(UDP_NO_PORT, "UDP port not bound") \

@@ -60,6 +60,12 @@ void ip_fini(struct ip *ip)
 	ip_pmtu_fini(ip);
 }
 
+void ip_set_raw(struct ip *ip, bool (*raw)(void *self, struct pkt *p), void *self)
+{
+	ip->raw = raw;
+	ip->raw_self = self;
+}
+
 void ip_add_proto(struct ip *ip, const struct ip_proto *proto)
 {
 	assert(ip->protos_n < IP_PROTOS_MAX);

@@ -122,6 +122,9 @@ struct ip {
 	unsigned batch_n[IP_PROTOS_MAX];
 	uint32_t batched;	/* bit of each row for which something waits */
 	struct pktq loop;	/* packets to ourselves, taken in by the next poll */
+	/* Who wants copies of what comes, of any protocol; true: it is for nobody else. */
+	bool (*raw)(void *self, struct pkt *p);
+	void *raw_self;
 	struct ip_frag *frag;
 	struct ip_group groups[IP_GROUPS_MAX];
 	unsigned groups_n;
@@ -213,6 +216,16 @@ int ip_group_device(const struct ip *ip, const struct addr *group);
 bool ip_addr_on(const struct ip *ip, uint8_t if_index, struct addr *out);
 /* A node of kind TIMER_GROUP fired. */
 void ip_group_timer(struct ip *ip, struct wheel_node *n);
+
+void ip_set_raw(struct ip *ip, bool (*raw)(void *self, struct pkt *p), void *self);
+/* Is there a row for a protocol? */
+static inline bool ip_speaks(const struct ip *ip, uint8_t proto)
+{
+	return ip->row_of[proto];
+}
+/* Sends a packet whose IPv4 header its owner wrote: what that leaves 0 (source, identification) is
+ * filled, lengths and checksum are.  0, -E_INVAL, -E_MSGSIZE, as ip_path_find(). */
+int ip_output_own(struct ip *ip, const struct addr *dst, struct pkt *p TAKES);
 
 void ip_check(const struct ip *ip);
 

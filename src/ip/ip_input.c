@@ -107,6 +107,10 @@ static inline void to_row(struct ip *ip, struct pkt *p TAKES)
 {
 	unsigned row = ip->row_of[p->rx.proto];
 
+	if (unlikely(ip->raw != NULL) && ip->raw(ip->raw_self, p)) {
+		pkt_put(p);
+		return;
+	}
 	if (unlikely(!row)) {
 		if (!ip->core->foreign)
 			ip_icmp_error(ip, p, WIRE_ICMP_UNREACH, WIRE_ICMP_PROTO, 0);

@@ -169,3 +169,30 @@ int ip_output(struct ip *ip, struct ip_path *path, const struct addr *src, const
 	link_output_known(ip->link, path->neigh, p);
 	return 0;
 }
+
+int ip_output_own(struct ip *ip, const struct addr *dst, struct pkt *p)
+{
+	struct ip_path path = {0};
+	struct addr src = {0};
+	uint8_t *b = p->data;
+	uint32_t len = p->len ? (b[0] & 15u) * 4 : 0;
+	uint16_t csum;
+	int err = p->len < WIRE_IPV4_LEN || b[0] >> 4 != 4 || len < WIRE_IPV4_LEN || len > p->len ?
+			  -E_INVAL : ip_path_find(ip, &path, &src, dst);
+
+	if (!err && p->total > path.mtu)
+		err = -E_MSGSIZE;
+	if (err) {
+		pkt_put(p);
+		return err;
+	}
+	store_be16(b + 2, (uint16_t)p->total);
+	if (!load_be16(b + 4))
+		store_be16(b + 4, ip_id(ip, &src, dst, b[9]));
+	if (!load_be32(b + 12))
+		mem_copy(b + 12, &src.w[3], 4);
+	store_be16(b + 10, 0);
+	csum = csum_fold(csum_partial(b, len, 0));
+	mem_copy(b + 10, &csum, 2);
+	return ip_send_on(ip, &path, dst, p);
+}

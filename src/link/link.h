@@ -63,6 +63,7 @@ struct link_dev {
 	uint32_t frame_max;	/* bytes of a frame with its header */
 	uint32_t bit;		/* its own in link->tx_ready */
 	unsigned tx_n;
+	unsigned tapped_n;	/* of them, seen by link->tap */
 	bool chain;		/* takes packets of several pieces */
 	struct pkt *txq[LINK_TXQ_MAX];
 };
@@ -96,6 +97,9 @@ struct link {
 	void (*unreachable)(void *ctx, struct pkt *p TAKES);
 	void *unreachable_ctx;	/* and of `changed` */
 	uint64_t conflicts;	/* RFC 5227 notices given */
+	/* Who sees every frame, before it is judged and when it leaves; NULL: nobody. */
+	void (*tap)(void *self, uint8_t if_index, const struct pkt *frame, bool out);
+	void *tap_self;
 };
 
 size_t link_bytes(uint32_t neighs_max);
@@ -109,6 +113,9 @@ void link_add_upper(struct link *l, uint16_t type, void (*input)(void *, struct 
 int link_add_local(struct link *l, const struct addr *addr, uint8_t if_index);	/* announces it */
 
 void link_del_local(struct link *l, const struct addr *addr, uint8_t if_index);
+
+void link_set_tap(struct link *l, void (*tap)(void *self, uint8_t if_index,
+					      const struct pkt *frame, bool out), void *self);
 
 /* Takes in a burst from device `if_index`. */
 void link_input(struct link *l, uint8_t if_index, struct pkt **p TAKES, unsigned n);

@@ -130,6 +130,8 @@ void link_input(struct link *l, uint8_t if_index, struct pkt **p, unsigned n)
 	uint16_t type = 0;
 
 	assert(if_index < l->devs_n);
+	for (unsigned i = 0; unlikely(l->tap != NULL) && i < n; i++)
+		l->tap(l->tap_self, if_index, p[i], false);
 	for (unsigned i = 1; i < MIN(n, INPUT_AHEAD); i++)
 		prefetch_r(p[i]->data);
 	for (unsigned i = 0; i < n; i++) {
@@ -176,13 +178,30 @@ void link_output_mac(struct link *l, uint8_t if_index, struct mac to, uint16_t t
 	link_enqueue(l, d, p);
 }
 
+void link_set_tap(struct link *l, void (*tap)(void *self, uint8_t if_index,
+					      const struct pkt *frame, bool out), void *self)
+{
+	l->tap = tap;
+	l->tap_self = self;
+}
+
+static COLD void tap_out(struct link *l, struct link_dev *d)
+{
+	for (unsigned i = d->tapped_n; i < d->tx_n; i++)
+		l->tap(l->tap_self, (uint8_t)(d - l->devs), d->txq[i], true);
+}
+
 /* Hands the device what is queued; some may have to stay. */
 static void flush_dev(struct link *l, struct link_dev *d)
 {
-	unsigned sent = d->dev->ops->tx(d->dev, d->txq, d->tx_n);
+	unsigned sent;
 
+	if (unlikely(l->tap != NULL))
+		tap_out(l, d);
+	sent = d->dev->ops->tx(d->dev, d->txq, d->tx_n);
 	assert(sent <= d->tx_n);
 	d->tx_n -= sent;
+	d->tapped_n = l->tap ? d->tx_n : 0;
 	if (likely(!d->tx_n)) {
 		l->tx_ready &= ~d->bit;
 		return;

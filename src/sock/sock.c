@@ -155,7 +155,7 @@ void sock_addr_out(struct leat_addr *a, const struct addr *ip, uint16_t port)
 
 /* ---- SOCKET */
 
-static int new_dgram(struct socks *s)
+static int new_dgram(struct socks *s, enum udp_kind kind, uint16_t proto, bool cooked)
 {
 	struct sock *k = sock_new(s, SOCK_DGRAM);
 	struct list *n;
@@ -169,26 +169,51 @@ static int new_dgram(struct socks *s)
 	}
 	k->udp = container_of(n, struct udp_sock, ready_node);
 	udp_sock_init(k->udp, k);
+	if (kind != UDP_PLAIN)
+		udp_raw_init(&s->net->udp, k->udp, kind, proto, cooked);
+	if (kind == UDP_RAW && proto == 255)	/* IPPROTO_RAW: for sending only, raw(7) */
+		k->udp->hdrincl = true;
 	return k->fd;
+}
+
+static int new_stream(struct socks *s, uint32_t proto)
+{
+	struct sock *k;
+
+	if (proto != 0 && proto != WIRE_PROTO_TCP)
+		return -E_PROTONOSUPPORT;
+	k = sock_new(s, SOCK_STREAM);
+	return k ? k->fd : -E_NFILE;
+}
+
+static int new_packet(struct socks *s, uint64_t type, uint32_t proto)
+{
+	if (type != LEAT_SOCK_RAW && type != LEAT_SOCK_DGRAM)
+		return -E_SOCKTNOSUPPORT;
+	return new_dgram(s, UDP_PACKET, (uint16_t)proto, type == LEAT_SOCK_DGRAM);
 }
 
 int sock_socket(struct socks *s, const struct leat_sqe *sqe)
 {
 	const uint32_t proto = sqe->len;
-	struct sock *k;
 
+	if (sqe->fd == LEAT_AF_PACKET)
+		return new_packet(s, sqe->off, proto);
 	if (sqe->fd != LEAT_AF_INET)
 		return -E_AFNOSUPPORT;
 	switch (sqe->off) {
 	case LEAT_SOCK_STREAM:
-		if (proto != 0 && proto != WIRE_PROTO_TCP)
-			return -E_PROTONOSUPPORT;
-		k = sock_new(s, SOCK_STREAM);
-		return k ? k->fd : -E_NFILE;
+		return new_stream(s, proto);
 	case LEAT_SOCK_DGRAM:
+		if (proto == WIRE_PROTO_ICMP)
+			return new_dgram(s, UDP_PING, WIRE_PROTO_ICMP, false);
 		if (proto != 0 && proto != WIRE_PROTO_UDP)
 			return -E_PROTONOSUPPORT;
-		return new_dgram(s);
+		return new_dgram(s, UDP_PLAIN, 0, false);
+	case LEAT_SOCK_RAW:
+		if (proto == 0 || proto > 255)
+			return -E_PROTONOSUPPORT;
+		return new_dgram(s, UDP_RAW, (uint16_t)proto, false);
 	}
 	return -E_SOCKTNOSUPPORT;
 }

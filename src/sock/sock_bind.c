@@ -171,6 +171,8 @@ int sock_bind(struct socks *s, const struct leat_sqe *sqe)
 	sock_addr_in(&ip, a);
 	switch ((enum sock_kind)k->kind) {
 	case SOCK_DGRAM:
+		if (k->udp->kind)
+			return udp_raw_bind(&s->net->udp, k->udp, &ip, a->port, a->scope);
 		return k->udp->bound ? -E_INVAL : udp_bind(&s->net->udp, k->udp, &ip, a->port);
 	case SOCK_STREAM:
 		return bind_stream(s, k, &ip, a->port);

@@ -34,6 +34,10 @@ static void fill_header(struct socks *s, struct sock *k, const struct sock_want 
 	if (!(w->flags & SOCK_OP_MSG))
 		return;
 	fill_name(m, &p->rx.src, p->rx.sport);
+	if (unlikely(k->udp->kind == UDP_PACKET) && m->name) {
+		m->name->scope = p->if_index + 1u;
+		m->name->pad = p->rx.ttl;
+	}
 	m->flags = p->total > w->len ? (int32_t)LEAT_MSG_TRUNC : 0;
 	sock_cmsg_fill(s, k, p, segment, m);
 }
@@ -220,6 +224,12 @@ static int send_pkt(struct socks *s, struct sock *k, const struct leat_sqe *sqe,
 	const struct leat_addr *a = target(sqe, w);
 	struct addr to;
 
+	if (unlikely(k->udp->kind == UDP_PACKET)) {
+		if (a)
+			sock_addr_in(&to, a);
+		return udp_packet_send(&s->net->udp, k->udp, a ? &to : NULL, a ? a->port : 0,
+				       a ? a->scope : 0, p);
+	}
 	if (!a)
 		return udp_send(&s->net->udp, k->udp, NULL, 0, p);
 	sock_addr_in(&to, a);

@@ -12,7 +12,7 @@ static const struct sock_opts *opts_of(const struct sock *k, int level)
 		return &sock_opts_ip;
 	if (level == SOL_TCP && sock_is_stream(k))
 		return &sock_opts_tcp;
-	if (level == SOL_UDP && k->kind == SOCK_DGRAM)
+	if (level == SOL_UDP && k->kind == SOCK_DGRAM && k->udp->kind == UDP_PLAIN)
 		return &sock_opts_udp;
 	return NULL;
 }

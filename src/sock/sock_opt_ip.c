@@ -3,7 +3,8 @@
 #include "sock/sock_opt.h"
 
 enum {
-	IP_TOS = 1, IP_TTL = 2, IP_PKTINFO = 8, IP_MTU_DISCOVER = 10, IP_RECVERR = 11,
+	IP_TOS = 1, IP_TTL = 2, IP_HDRINCL = 3, IP_PKTINFO = 8, IP_MTU_DISCOVER = 10,
+	IP_RECVERR = 11,
 	IP_RECVTTL = 12, IP_RECVTOS = 13, IP_MTU = 14, IP_MULTICAST_IF = 32, IP_MULTICAST_TTL = 33,
 	IP_MULTICAST_LOOP = 34, IP_ADD_MEMBERSHIP = 35, IP_DROP_MEMBERSHIP = 36,
 	IP_MULTICAST_ALL = 49,
@@ -133,6 +134,23 @@ static int get_mtu(struct socks *s, struct sock *k, int *value)
 	return 0;
 }
 
+/* raw(7) */
+static int set_hdrincl(struct socks *s, struct sock *k, int value)
+{
+	if (!dgram(k) || k->udp->kind != UDP_RAW)
+		return -E_NOPROTOOPT;
+	k->udp->hdrincl = value;
+	return 0;
+}
+
+static int get_hdrincl(struct socks *s, struct sock *k, int *value)
+{
+	if (!dgram(k) || k->udp->kind != UDP_RAW)
+		return -E_NOPROTOOPT;
+	*value = k->udp->hdrincl;
+	return 0;
+}
+
 /* ---- groups */
 
 static int set_mcast_ttl(struct socks *s, struct sock *k, int value)
@@ -238,6 +256,7 @@ static int set_leave(struct socks *s, struct sock *k, const void *value, uint32_
 static const struct sock_opt ip_opts[] = {
 	{IP_TOS, set_tos, get_tos},
 	{IP_TTL, set_ttl, get_ttl},
+	{IP_HDRINCL, set_hdrincl, get_hdrincl},
 	{IP_PKTINFO, set_pktinfo, get_pktinfo},
 	{IP_MTU_DISCOVER, set_discover, get_discover},
 	{IP_RECVERR, set_recverr, get_recverr},

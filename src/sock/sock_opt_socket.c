@@ -28,7 +28,7 @@ enum {
 	SO_BINDTODEVICE = 25,
 	SO_MEMINFO = 55,
 	SO_INCOMING_NAPI_ID = 56,
-	SO_COOKIE = 57,
+	SO_ATTACH_FILTER = 26, SO_DETACH_FILTER = 27, SO_COOKIE = 57,
 	SO_ZEROCOPY = 60,
 };
 
@@ -305,19 +305,21 @@ static int get_error(struct socks *s, struct sock *k, int *value)
 
 static int get_type(struct socks *s, struct sock *k, int *value)
 {
-	*value = sock_is_stream(k) ? LEAT_SOCK_STREAM : LEAT_SOCK_DGRAM;
+	*value = sock_is_stream(k) ? LEAT_SOCK_STREAM :
+		 k->udp->kind == UDP_RAW || (k->udp->kind == UDP_PACKET && !k->udp->cooked) ?
+				     LEAT_SOCK_RAW : LEAT_SOCK_DGRAM;
 	return 0;
 }
 
 static int get_domain(struct socks *s, struct sock *k, int *value)
 {
-	*value = LEAT_AF_INET;
+	*value = !sock_is_stream(k) && k->udp->kind == UDP_PACKET ? LEAT_AF_PACKET : LEAT_AF_INET;
 	return 0;
 }
 
 static int get_protocol(struct socks *s, struct sock *k, int *value)
 {
-	*value = sock_is_stream(k) ? SOL_TCP : SOL_UDP;
+	*value = sock_is_stream(k) ? SOL_TCP : k->udp->kind ? k->udp->proto : SOL_UDP;
 	return 0;
 }
 
@@ -430,6 +432,29 @@ static int get_sndtimeo(struct socks *s, struct sock *k, void *value, uint32_t *
 	return timeval_out(cold ? cold->sndtimeo : 0, value, len);
 }
 
+/* struct sock_fprog: a count and a pointer */
+static int set_filter(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	struct {
+		uint16_t n;
+		const void *insns;
+	} prog;
+
+	if (sock_is_stream(k))
+		return -E_OPNOTSUPP;
+	if (len != sizeof(prog))
+		return -E_INVAL;
+	mem_copy(&prog, value, sizeof(prog));
+	if (!prog.insns)
+		return -E_FAULT;
+	return udp_attach(&s->net->udp, k->udp, prog.insns, prog.n);
+}
+
+static int set_no_filter(struct socks *s, struct sock *k, const void *value, uint32_t len)
+{
+	return sock_is_stream(k) ? -E_NOENT : udp_detach(&s->net->udp, k->udp);
+}
+
 /* A device by its name, or none. */
 static int set_device(struct socks *s, struct sock *k, const void *value, uint32_t len)
 {
@@ -532,6 +557,8 @@ static const struct sock_opt opts[] = {
 	{SO_PROTOCOL, .get = get_protocol},
 	{SO_ACCEPTCONN, .get = get_acceptconn},
 	{SO_INCOMING_NAPI_ID, .get = get_napi},
+	{SO_ATTACH_FILTER, .set_raw = set_filter},
+	{SO_DETACH_FILTER, .set_raw = set_no_filter},
 	{SO_BINDTODEVICE, .set_raw = set_device, .get_raw = get_device},
 	{SO_COOKIE, .get_raw = get_cookie},
 	{SO_MEMINFO, .get_raw = get_meminfo},

@@ -15,6 +15,7 @@ void udp_init(struct udp *u, struct core *core, struct ip *ip)
 	u->core = core;
 	u->ip = ip;
 	list_init(&u->ready);
+	list_init(&u->raws);
 	for (unsigned i = 0; i < UDP_PORTS_HASH; i++)
 		list_init(&u->ports[i]);
 	ip_add_proto(ip, &row);

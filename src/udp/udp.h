@@ -9,6 +9,15 @@
 #include "base/list.h"
 #include "ip/ip.h"
 
+struct bpf_insn;
+
+enum udp_kind {
+	UDP_PLAIN,
+	UDP_PING,	/* ICMP echo, icmp(7): lport is the identifier */
+	UDP_RAW,	/* packets of a protocol with their IP header, raw(7) */
+	UDP_PACKET,	/* frames of devices, packet(7); addresses are link-layer ones */
+};
+
 enum udp_ready { UDP_READABLE = 1, UDP_ERROR = 2 };
 
 struct udp_sock {
@@ -25,11 +34,16 @@ struct udp_sock {
 	bool dont_fragment;	/* what is too long for the path is an error */
 	uint8_t discover;	/* IP_MTU_DISCOVER as it was set, 1: never */
 	uint8_t ready;		/* enum udp_ready, since the owner looked last */
+	uint8_t kind;		/* enum udp_kind */
+	bool cooked;		/* UDP_PACKET: without the link layer's header */
+	bool hdrincl;		/* UDP_RAW: the owner writes the IP header */
+	uint16_t proto;		/* UDP_RAW: of IP; UDP_PACKET: EtherType, 3: all, 0: none */
 	uint16_t gso;		/* bytes of each datagram that a longer send is cut into; 0: off */
 	int err;		/* positive; the pending ICMP error */
 	struct list ready_node;	/* on udp->ready */
 	struct list hash_node;
 	struct pktq rx;		/* data at the payload; p->rx.src / sport say from whom */
+	const struct bpf_insn *filter;	/* NULL: everything */
 	struct pktq errors;	/* of UDPF_ERRORS: what was sent, each with a struct udp_told */
 	uint32_t rx_bytes, rcvbuf;	/* charged with a fixed cost a packet besides */
 	struct ip_path path;	/* to path_dst: where the last datagram went */
@@ -57,6 +71,8 @@ struct udp_told {
 #define UDP_ERRORS_MAX 16u
 
 #define UDP_PORTS_HASH 1024
+#define UDP_FILTERS_MAX 8u
+#define UDP_FILTER_INSNS 256u
 #define UDP_GROUPS_MAX 128u	/* memberships of all sockets */
 #define UDP_PKT_COST 256u
 #define UDP_RCVBUF_DEFAULT (256u * 1024)
@@ -74,6 +90,11 @@ struct udp {
 		uint8_t if_index;
 	} groups[UDP_GROUPS_MAX];
 	unsigned groups_n;
+	struct list raws;	/* sockets of other kinds than UDP_PLAIN, by hash_node */
+	struct udp_filter {
+		struct udp_sock *sock;	/* NULL: free */
+		uint64_t insns[UDP_FILTER_INSNS];
+	} filters[UDP_FILTERS_MAX];
 	uint32_t now_us;	/* when the batch at hand came: in rx.hash of what is queued */
 	uint32_t next_port;	/* RFC 6056 §3.3.3: counts what was chosen */
 	uint64_t in, out, no_port;
@@ -114,6 +135,22 @@ void udp_drop_second(struct udp *u, struct udp_sock *s);
  * -E_ADDRNOTAVAIL. */
 int udp_join(struct udp *u, struct udp_sock *s, const struct addr *group, uint8_t dev);
 int udp_leave(struct udp *u, struct udp_sock *s, const struct addr *group, uint8_t dev);
+
+/* ---- udp_raw.c: the other kinds; made after udp_sock_init() */
+void udp_raw_init(struct udp *u, struct udp_sock *s, enum udp_kind kind, uint16_t proto,
+		  bool cooked);
+/* scope: the device, 1 + index, 0: any (UDP_PACKET). */
+int udp_raw_bind(struct udp *u, struct udp_sock *s, const struct addr *local, uint16_t port,
+		 uint32_t scope);
+int udp_raw_connect(struct udp *u, struct udp_sock *s, const struct addr *remote);
+int udp_raw_send(struct udp *u, struct udp_sock *s, const struct addr *to, struct pkt *p TAKES);
+/* mac: in the first bytes of an address; NULL with a whole frame. */
+int udp_packet_send(struct udp *u, struct udp_sock *s, const struct addr *mac, uint16_t type,
+		    uint32_t scope, struct pkt *p TAKES);
+
+/* SO_ATTACH_FILTER, by copy.  0, -E_INVAL: no good program, -E_NOMEM: too long or too many. */
+int udp_attach(struct udp *u, struct udp_sock *s, const struct bpf_insn *insns, uint32_t n);
+int udp_detach(struct udp *u, struct udp_sock *s);	/* -E_NOENT: there was none */
 
 void udp_check(const struct udp *u);
 

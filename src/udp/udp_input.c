@@ -35,7 +35,7 @@ static inline enum drop judge(const struct udp *u, struct pkt *p)
 }
 
 /* A socket that has nothing takes a datagram of any size. */
-static bool enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
+bool udp_enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
 {
 	uint32_t charge = udp_charge(p);
 
@@ -47,6 +47,19 @@ static bool enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
 	pktq_push(&s->rx, p);
 	make_ready(u, s, UDP_READABLE);
 	return true;
+}
+
+/* Takes the header off, behind which the owner's bytes begin; the filter sees it still. */
+static inline bool deliver(struct udp *u, struct udp_sock *s, struct pkt *p TAKES)
+{
+	if (unlikely(s->filter)) {
+		if (!udp_filter(s, p) || p->total < WIRE_UDP_LEN) {
+			core_drop(u->core, DROP_UDP_FILTER, p);
+			return true;
+		}
+	}
+	pkt_pull(p, WIRE_UDP_LEN);
+	return udp_enqueue(u, s, p);
 }
 
 /* RFC 1122 §4.1.3.1 asks for port unreachable. */
@@ -77,8 +90,7 @@ static void to_group(struct udp *u, struct pkt *p TAKES)
 				core_count_drop(u->core, DROP_POOL_EMPTY, p);
 				break;
 			}
-			pkt_pull(copy, WIRE_UDP_LEN);
-			enqueue(u, last, copy);
+			deliver(u, last, copy);
 		}
 		last = s;
 	}
@@ -86,8 +98,7 @@ static void to_group(struct udp *u, struct pkt *p TAKES)
 		nobody(u, p);
 		return;
 	}
-	pkt_pull(p, WIRE_UDP_LEN);
-	enqueue(u, last, p);
+	deliver(u, last, p);
 }
 
 static inline bool same_flow(const struct pkt *a, const struct pkt *b)
@@ -128,8 +139,7 @@ void udp_input(void *self, struct pkt **p, unsigned n)
 			s = NULL;
 			continue;
 		}
-		pkt_pull(p[i], WIRE_UDP_LEN);
-		if (!enqueue(u, s, p[i]))
+		if (!deliver(u, s, p[i]))
 			s = NULL;
 	}
 }

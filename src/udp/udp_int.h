@@ -3,6 +3,7 @@
 #define UDP_UDP_INT_H
 
 #include "base/csum.h"
+#include "bpf/bpf.h"
 #include "base/err.h"
 #include "udp/udp.h"
 #include "wire/icmp.h"
@@ -30,6 +31,12 @@ unsigned udp_match(const struct udp_sock *s, const struct addr *src, uint16_t sp
 /* Binds to a port chosen for that remote end, if not bound yet. */
 int udp_bind_any(struct udp *u, struct udp_sock *s, const struct addr *remote, uint16_t rport);
 
+/* ---- udp_raw.c */
+
+void udp_raw_close(struct udp *u, struct udp_sock *s);
+/* Does the socket's filter want it?  Cuts it to what is wanted. */
+bool udp_filter(const struct udp_sock *s, struct pkt *p);
+
 /* ---- udp_group.c */
 
 void udp_leave_all(struct udp *u, struct udp_sock *s);
@@ -38,6 +45,7 @@ bool udp_wants_group(const struct udp *u, const struct udp_sock *s, const struct
 
 /* ---- udp_input.c */
 
+bool udp_enqueue(struct udp *u, struct udp_sock *s, struct pkt *p TAKES);
 void udp_input(void *udp, struct pkt **p TAKES, unsigned n);
 void udp_icmp_error(void *udp, const struct ip_error *e);
 

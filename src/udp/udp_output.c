@@ -94,6 +94,8 @@ int udp_send(struct udp *u, struct udp_sock *s, const struct addr *to, uint16_t 
 {
 	int err = -udp_take_error(s);
 
+	if (unlikely(s->kind) && !err)
+		return udp_raw_send(u, s, to, p);
 	if (!to && !s->connected)
 		err = err ? err : -E_DESTADDRREQ;
 	if (!to) {

@@ -157,6 +157,8 @@ int udp_bind(struct udp *u, struct udp_sock *s, const struct addr *local, uint16
 {
 	const struct addr any = {0};
 
+	if (s->kind)
+		return udp_raw_bind(u, s, local, port, 0);
 	if (s->bound)
 		return -E_INVAL;
 	if (!addr_is_any(local) && !ip_is_local(u->ip, local) && !ip_is_bcast(u->ip, local))
@@ -198,6 +200,9 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
 	bool choose = addr_is_any(&src);
 	int err;
 
+	if (s->kind)
+		return udp_raw_connect(u, s, remote);
+
 	if (addr_is_any(remote)) {
 		disconnect(s);
 		release_port(s);
@@ -229,6 +234,9 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
 void udp_close(struct udp *u, struct udp_sock *s)
 {
 	udp_leave_all(u, s);
+	(void)udp_detach(u, s);
+	if (s->kind)
+		udp_raw_close(u, s);
 	list_del(&s->hash_node);
 	list_del(&s->ready_node);
 	pktq_free(&s->rx);
