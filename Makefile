@@ -31,8 +31,8 @@ bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ..
 	@tools/bench.sh $(ARGS)
 interop: ## every kind of link against the kernel, minutes [WORDS='tap ...']
 	@tools/interop.sh
-soak: ## (comes later) hours of load with faults
-	@tools/later.sh soak
+soak: ## ten minutes of load on the boot image; its memory must stay flat [MINUTES=n MACHINE= NIC=]
+	@tools/soak.sh
 img: ## the boot image: build/leat.elf and a disc [SITE=folder CMDLINE='ip=...']
 	@tools/img.sh
 qemu: ## boot it and serve on port 8080 [NIC=virtio|e1000|rtl8139 MACHINE=microvm|pc|q35]

@@ -197,6 +197,8 @@ static void kernel_sleep(struct kernel *k, nsec next)
 		return;
 	metal_serial_irq();
 	k->sleeps++;
+	if (unlikely(k->storm))
+		kernel_storm(false);
 	port_idle_until(MIN(next, k->stop_at), NULL, 0);
 	kernel_console(k);
 }
@@ -270,6 +272,7 @@ void kernel_main(const void *info)
 	}
 	k->started = port_now();
 	k->stop_at = k->options.stop_s ? k->started + SEC(k->options.stop_s) : NSEC_NEVER;
+	k->storm = k->options.fault[0] == 's' && k->options.fault[2] == 'o';
 	kernel_fault(k->options.fault);
 	kernel_loop(k);
 	kernel_end(k);

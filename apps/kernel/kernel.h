@@ -38,7 +38,7 @@ struct kernel {
 	struct ramfs site;
 	struct httpd *httpd;
 	void *region, *private, *door;
-	bool stopping, announced;
+	bool stopping, announced, storm;
 	nsec started, worked, stop_at;
 	uint64_t polls_idle, sleeps;
 };
@@ -58,5 +58,6 @@ bool kernel_site_open(struct kernel *k);
 NORETURN void kernel_end(struct kernel *k);
 void kernel_report(const struct kernel *k);
 void kernel_fault(const char *which);
+void kernel_storm(bool begin);
 
 #endif

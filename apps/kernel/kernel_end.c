@@ -10,6 +10,8 @@
 #define GOODBYE MSEC(50)
 #define CODE_GOOD 16u		/* QEMU's test device makes 33 of it */
 #define CODE_LEAK 4u
+#define STORM_TICKS 12u	/* 100,000 interrupts a second, if each were taken */
+#define STORM_LINE 2u		/* where the old timer ends up */
 
 static void spin(struct kernel *k, nsec for_ns)
 {
@@ -27,6 +29,7 @@ void kernel_report(const struct kernel *k)
 	const struct tcp_counters *t = &k->net.tcp.n;
 	const struct netdev_stats *d = &k->dev.stats;
 	const struct pool *p = &k->net.pool;
+	uint64_t interrupts = 0;
 
 	metal_log(LOG_INFO, "%llu connections (at most %llu at once), %llu requests, %llu bytes "
 		  "sent, %llu segments sent again", (unsigned long long)n->conns,
@@ -36,9 +39,12 @@ void kernel_report(const struct kernel *k)
 		  "full %llu", (unsigned long long)d->rx_frames, (unsigned long long)d->tx_frames,
 		  (unsigned long long)d->rx_no_frame, (unsigned long long)d->rx_overrun,
 		  (unsigned long long)d->tx_full);
-	metal_log(LOG_INFO, "polls %llu, of them idle %llu, sleeps %llu; frames free %u of %u, at "
-		  "least %u; memory left %llu", (unsigned long long)k->net.polls,
+	for (unsigned i = 0; i < METAL_LINES; i++)
+		interrupts += metal_trap_counts.lines[i];
+	metal_log(LOG_INFO, "polls %llu, of them idle %llu, sleeps %llu, interrupts %llu; frames "
+		  "free %u of %u, at least %u; memory left %llu", (unsigned long long)k->net.polls,
 		  (unsigned long long)k->net.polls_idle, (unsigned long long)k->sleeps,
+		  (unsigned long long)interrupts,
 		  p->free_frames_n, p->frames, p->free_frames_low,
 		  (unsigned long long)metal_map_left());
 	for (unsigned i = 0; i < DROP_N; i++)
@@ -76,6 +82,17 @@ void kernel_end(struct kernel *k)
 
 /* ---- faults, on purpose */
 
+/* The old timer, as fast as it goes, on a line that each sleep opens. */
+void kernel_storm(bool begin)
+{
+	if (begin) {
+		metal_out8(0x43, 0x34);
+		metal_out8(0x40, STORM_TICKS);
+		metal_out8(0x40, 0);
+	}
+	metal_apic_line(STORM_LINE, true);
+}
+
 static uint64_t deep(volatile uint64_t *from)
 {
 	volatile uint64_t here[64];
@@ -98,7 +115,9 @@ void kernel_fault(const char *which)
 	else if (n == 4 && mem_eq(which, "data", 4))
 		((void (*)(void))(uintptr_t)metal_data)();
 	else if (n == 6 && mem_eq(which, "divide", 6))
-		metal_log(LOG_INFO, "%u", (unsigned)(1 / zero));
+		metal_log(LOG_INFO, "%u", (unsigned)(zero + 100 / zero));
 	else if (n == 6 && mem_eq(which, "assert", 6))
 		assert(zero == 1);
+	else if (n == 5 && mem_eq(which, "storm", 5))
+		kernel_storm(true);
 }

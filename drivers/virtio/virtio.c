@@ -10,7 +10,10 @@
 #define DRIVER 2u
 #define DRIVER_OK 4u
 #define FEATURES_OK 8u
+#define NEEDS_RESET 64u
 #define FAILED 128u
+
+#define ISR_CONFIG 2u
 
 /* PCI capabilities (4.1.4) */
 #define CAP_POINTER 0x34u
@@ -219,12 +222,20 @@ void virtio_order(struct virtio *v)
 	status(v);
 }
 
-void virtio_isr(struct virtio *v)
+bool virtio_isr(struct virtio *v)
 {
-	if (is_mmio(v))
-		put(v, &v->isr, M_ISR_ACK, 4, get(v, &v->isr, M_ISR, 4));
-	else
-		get(v, &v->isr, 0, 1);
+	uint32_t why;
+
+	if (!is_mmio(v))
+		return get(v, &v->isr, 0, 1) & ISR_CONFIG;
+	why = get(v, &v->isr, M_ISR, 4);
+	put(v, &v->isr, M_ISR_ACK, 4, why);
+	return why & ISR_CONFIG;
+}
+
+bool virtio_broken(struct virtio *v)
+{
+	return status(v) & NEEDS_RESET;
 }
 
 /* ---- queues */

@@ -80,8 +80,12 @@ void virtio_reset(struct virtio *v);
 
 uint32_t virtio_config(struct virtio *v, uint32_t off, unsigned bytes);
 
-/* Takes note of an interrupt, so that the line falls. */
-void virtio_isr(struct virtio *v);
+/* Takes note of an interrupt, so that the line falls.  True: it was (also) about something else than
+ * queues. */
+bool virtio_isr(struct virtio *v);
+
+/* Does the device say that it will not go on without a reset? */
+bool virtio_broken(struct virtio *v);
 
 /* What was written to memory is seen by the device before what follows is read. */
 void virtio_order(struct virtio *v);

@@ -271,16 +271,27 @@ static int receive(struct netdev *dev, struct virtio_net *n, struct pkt **out)
 	return 1;
 }
 
+/* After a sleep: what woke us, so that the line falls.  -E_IO: the device has given up. */
+static int awake(struct netdev *dev, struct virtio_net *n)
+{
+	n->armed = false;
+	if (!virtio_isr(&n->v))
+		return 0;
+	if (virtio_broken(&n->v))
+		return -E_IO;
+	if (n->v.features & VIRTIO_BIT(F_STATUS))
+		dev->up = virtio_config(&n->v, CONFIG_STATUS, 2) & 1;
+	return 0;
+}
+
 static int virtio_net_rx(struct netdev *dev, struct pkt **out, unsigned max)
 {
 	struct virtio_net *n = dev->priv;
 	unsigned k = 0;
 	int err = 0;
 
-	if (n->armed) {
-		n->armed = false;
-		virtio_isr(&n->v);
-	}
+	if (n->armed && awake(dev, n) < 0)
+		return start_again(dev, n);
 	while (k < max && (err = receive(dev, n, &out[k])) > 0) {
 		if (!out[k])
 			continue;

@@ -291,6 +291,37 @@ def a_hundred_megabytes_arrive_whole(tmp):
             same_files(g, tmp / 'site')
 
 
+@case()
+def a_hosted_leat_gets_files_over_a_cable_that_loses_one_frame_in_a_hundred(tmp):
+    """QEMU's dgram, a datagram a frame; `leat wire` in between; a client on leat's library at the other end."""
+    (tmp / 'site').mkdir()
+    (tmp / 'site/large.bin').write_bytes(os.urandom(3 << 20))
+    tar = tar_of(tmp / 'site', tmp / 'site.tar')
+    fetch = tmp / 'fetch'
+    subprocess.run(['cc', '-O2', '-o', str(fetch), str(ROOT / 'tests/boot/fetch.c'), f'-I{ROOT}/include', f'-L{BUILD}',
+                    '-lleat', f'-Wl,-rpath,{BUILD}'], check=True)
+    end = [str(tmp / x) for x in ('guest', 'near', 'far', 'client')]
+    wire = subprocess.Popen([str(BUILD / 'leat'), 'wire', f'wire:{end[1]},mode=dgram,peer={end[0]}',
+                             f'wire:{end[2]},mode=dgram,peer={end[3]}', '--loss', '1%'], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    try:
+        for machine, nic in (('microvm', 'virtio'), ('pc', 'e1000')):
+            netdev = f'dgram,id=n,local.type=unix,local.path={end[0]},remote.type=unix,remote.path={end[1]}'
+            with Guest(machine, nic, netdev=netdev, append='ip=10.0.2.15/24', initrd=tar, mem=32) as g:
+                got = subprocess.run([str(fetch), f'wire:{end[3]},mode=dgram,peer={end[2]},ip=10.0.2.3/24', '10.0.2.15',
+                                      'large.bin'], capture_output=True, timeout=120)
+                check(got.returncode == 0, got.stderr.decode())
+                body = got.stdout.partition(b'\r\n\r\n')[2]
+                check(body == (tmp / 'site/large.bin').read_bytes(), f'{len(body)} bytes, or others')
+                g.key('s')
+                check(g.wait_for('sent again'), g.text())
+                check(g.number('bytes sent, ', ' segments sent again') > 0, 'nothing was lost')
+            os.unlink(end[0])
+    finally:
+        wire.terminate()
+        wire.wait()
+
+
 # ---- faults
 
 def panics(fault, *words, sample=False):
@@ -322,6 +353,32 @@ def an_archive_that_is_none_ends_it(tmp):
     (tmp / 'junk').write_bytes(os.urandom(5000))
     g = Guest('pc', 'virtio', initrd=tmp / 'junk', wait=None)
     check(g.ended() == REFUSED and 'is no tar archive' in g.text(), g.text())
+
+
+@case()
+def a_storm_of_interrupts_costs_one_a_sleep(tmp):
+    for machine, nic in (('pc', 'e1000'), ('microvm', 'virtio')):
+        with Guest(machine, nic, append='fault=storm') as g:
+            same_files(g)
+            ab(g, 1000, 20)
+            time.sleep(1)
+            g.key('s')
+            check(g.wait_for('interrupts'), g.text())
+            check(g.number('interrupts ', ';') <= 3 * g.number('sleeps ', ', interrupts') + 10, g.text())
+            check(g.number('interrupts ', ';') > 10, f'no storm: {g.text()}')
+
+
+@case()
+def out_of_frames_it_goes_on(tmp):
+    (tmp / 'site').mkdir()
+    (tmp / 'site/large.bin').write_bytes(os.urandom(2 << 20))
+    tar = tar_of(tmp / 'site', tmp / 'site.tar')
+    for machine, nic in (('pc', 'e1000'), ('microvm', 'virtio'), ('pc', 'rtl8139')):
+        with Guest(machine, nic, append='frames=512 conns=128', initrd=tar, mem=24) as g:
+            # Some may be given up on the way; what counts is that it comes back.
+            subprocess.run(['ab', '-q', '-s', '20', '-n', '100', '-c', '60', f'http://127.0.0.1:{g.port}/large.bin'],
+                           capture_output=True, timeout=100)
+            same_files(g, tmp / 'site')
 
 
 # ---- figures

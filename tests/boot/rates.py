@@ -5,8 +5,8 @@ usage: rates.py [--seconds N] [--rounds N] [MACHINE/NIC ...]        prints a tab
 
 The Linux guest is a Debian kernel below $LINUX (a folder with boot/ and lib/modules/, "/" by default; where there is
 none, the package linux-image-cloud-amd64 is fetched and unpacked into $BUILD/linux), with tests/boot/guest_init.c as
-its only program.  Both answer the same client (tests/boot/load.c) with a body of 600 bytes, in turns, because the machine
-below is never quiet.
+its only program.  Both answer the same client (tests/boot/load.c) with a body of 600 bytes, in turns, because the
+machine below is never quiet.
 """
 import os, pathlib, re, subprocess, sys, tempfile
 

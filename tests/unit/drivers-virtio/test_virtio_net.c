@@ -305,6 +305,15 @@ static void a_lie_about_what_was_sent_is_one_too(void **state)
 	expect_reset();
 }
 
+static void a_device_that_asks_for_a_reset_gets_one(void **state)
+{
+	assert_false(m.nic.ops->arm(&m.nic));
+	card.status |= 64;
+	card.isr |= 2;
+	expect_reset();
+	assert_int_equal(card.status & 64, 0);
+}
+
 static void a_device_that_only_lies_is_gone(void **state)
 {
 	unsigned n;
@@ -339,6 +348,7 @@ int main(void)
 		T(an_index_that_jumps_is_a_lie),
 		T(buffers_that_do_not_follow_are_a_lie),
 		T(a_lie_about_what_was_sent_is_one_too),
+		T(a_device_that_asks_for_a_reset_gets_one),
 		T(a_device_that_only_lies_is_gone),
 	};
 
