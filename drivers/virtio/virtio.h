@@ -80,8 +80,8 @@ void virtio_reset(struct virtio *v);
 
 uint32_t virtio_config(struct virtio *v, uint32_t off, unsigned bytes);
 
-/* Takes note of an interrupt, so that the line falls.  True: it was (also) about something else than
- * queues. */
+/* Takes note of an interrupt, so that the line falls.  True: it was (also) about something else
+ * than queues. */
 bool virtio_isr(struct virtio *v);
 
 /* Does the device say that it will not go on without a reset? */

@@ -1,7 +1,7 @@
-/* A client on leat's own stack: fetches a path from another machine on a link, and writes what comes.
+/* A client on leat's own stack: fetches a path from another machine on a link, and writes what
+ * comes, head included, until the other end closes.
  *
- * usage: fetch LINK ADDRESS PATH      all that is received until the other end closes, head included
- */
+ * usage: fetch LINK ADDRESS PATH */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
