@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sockcheck sim many fuzz bench interop soak img qemu boot docs install clean
+.PHONY: help setup build serve test check sockcheck million sim many fuzz bench interop soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -18,6 +18,9 @@ test: ## all tests, under three minutes
 	@tools/test.sh
 check: ## the tests, then all of them again under ASan and UBSan
 	@tools/check.sh
+million: ## a million idle connections, a million more that come and go [ARGS=n]
+	@tools/build.sh tests/million
+	@$(BUILD)/tests/million $(ARGS)
 sockcheck: ## the same checks of sockets and epoll against Linux and against leat [ARGS='-v PATTERN']
 	@tools/build.sh tests/sockcheck
 	@$(BUILD)/tests/sockcheck docs/sockets.md $(ARGS)

@@ -195,6 +195,8 @@ static bool reserve(unsigned min)
 {
 	unsigned n;
 
+	if (beyond)
+		return reserve_beyond(min);
 	if (real < 0)
 		real = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	for (n = 0; real >= 0 && n < FD_BATCH; n++) {
@@ -208,7 +210,7 @@ static bool reserve(unsigned min)
 		}
 		free_set((unsigned)fd);
 	}
-	return n > 0 || (beyond && reserve_beyond(min));
+	return n > 0;
 }
 
 /* ---- what others do with numbers */
