@@ -483,6 +483,7 @@ static enum drop take_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	}
 	if (c->loss && c->loss->reass.head && !fin) {
 		tcp_ack_now(t, c);	/* a gap was filled */
+		tcp_reass_overlap(t, c, s->seq, s->seq + s->len);
 		fin = drain_reass(t, c);
 		tcp_loss_rest(t, c);
 	}

@@ -638,6 +638,7 @@ struct pkt *tcp_reass_pop(struct tcp_conn *c, uint32_t nxt, bool *fin);
 void tcp_reass_free(struct tcp_conn *c);
 void tcp_reass_check(const struct tcp_conn *c);
 /* [left, right) came again, RFC 2883 §4. */
+void tcp_reass_overlap(struct tcp *t, struct tcp_conn *c, uint32_t left, uint32_t right);
 void tcp_reass_duplicate(struct tcp *t, struct tcp_conn *c, uint32_t left, uint32_t right);
 /* The blocks for a header with room for `max`; a duplicate is reported once. */
 unsigned tcp_reass_sack(struct tcp_conn *c, struct wire_tcp_sack *out, unsigned max);

@@ -108,6 +108,26 @@ void tcp_reass_duplicate(struct tcp *t, struct tcp_conn *c, uint32_t left, uint3
 	c->loss->reass.again = (struct wire_tcp_sack){left, right};
 }
 
+/* RFC 2883 §4: of a segment that repeats some of what is kept, the first contiguous bytes of that. */
+void tcp_reass_overlap(struct tcp *t, struct tcp_conn *c, uint32_t left, uint32_t right)
+{
+	uint32_t from = 0, to = 0;
+
+	if (!(c->flags & TCPF_SACK) || c->loss->reass.dup)
+		return;
+	for (struct pkt *p = c->loss->reass.head; p && seq_lt(tcp_rx(p)->seq, right); p = p->next) {
+		if (seq_le(piece_end(p), left))
+			continue;
+		if (from == to)
+			from = seq_max(tcp_rx(p)->seq, left);
+		else if (tcp_rx(p)->seq != to)
+			break;
+		to = piece_end(p);
+	}
+	if (from != to)
+		tcp_reass_duplicate(t, c, from, seq_lt(to, right) ? to : right);
+}
+
 unsigned tcp_reass_sack(struct tcp_conn *c, struct wire_tcp_sack *out, unsigned max)
 {
 	unsigned n = 0;
@@ -145,6 +165,7 @@ enum drop tcp_reass_insert(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
 	if (short_of_frames(t) || !tcp_loss_get(t, c) ||
 	    c->loss->reass.pieces >= TCP_REASS_PIECES_MAX)
 		return DROP_TCP_REASS;
+	tcp_reass_overlap(t, c, seq, end);
 	prev = predecessor(c, seq);
 	if ((prev && tcp_rx(prev)->fin) || !trim_to_gap(c, prev, &seq, &end, &fin)) {
 		tcp_reass_duplicate(t, c, s->seq, s->seq + s->len);
