@@ -4,6 +4,7 @@
  *   bench                 all cases, medians of 9 rounds
  *   bench NAME ...        those
  *   bench --once NAME N   the operation N times and nothing printed: for callgrind (tools/bench.sh)
+ *   bench --threads       stacks on 1, 2 ... processors, and what they do together
  *   bench --counts        exit status 0 when the processor counts instructions for us
  *   bench --try           every case for a moment: that it does its work, as a test
  *
@@ -185,6 +186,10 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < bench_cases_n; i++)
 			printf("%s %llu\n", bench_cases[i]->name,
 			       (unsigned long long)bench_cases[i]->n);
+		return 0;
+	}
+	if (argc == 2 && !strcmp(argv[1], "--threads")) {
+		bench_threads(2000000);
 		return 0;
 	}
 	if (argc == 2 && !strcmp(argv[1], "--counts"))

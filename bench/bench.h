@@ -28,6 +28,8 @@ void bench_pair_open(struct bench_pair *pair);
 
 /* One stack without a device. */
 struct net *bench_stack(uint64_t seed);
+/* Prints requests a second of 1, 2 ... stacks on as many processors, `each` requests a stack. */
+void bench_threads(uint64_t each);
 
 /* Zeroed pages for a stack or a ring, present already. */
 void *bench_memory(size_t n);

@@ -20,6 +20,9 @@ extern const struct bench bench_sock_pingpong;
 extern const struct bench bench_sock_epoll;
 extern const struct bench bench_sock_accept;
 extern const struct bench bench_go_yield;
+extern const struct bench bench_replay_echo;
+extern const struct bench bench_replay_echo_1000;
+extern const struct bench bench_replay_alone;
 extern const struct bench bench_ring_call;
 extern const struct bench bench_ring_accept;
 extern const struct bench bench_httpd_get;
@@ -66,6 +69,9 @@ const struct bench *const bench_cases[] = {
 	&bench_sock_epoll,
 	&bench_sock_accept,
 	&bench_go_yield,
+	&bench_replay_echo,
+	&bench_replay_echo_1000,
+	&bench_replay_alone,
 	&bench_ring_call,
 	&bench_ring_accept,
 	&bench_httpd_get,

@@ -55,6 +55,7 @@ case ${1:-} in
 esac
 
 "$bench" "$@"
+[ $# != 0 ] || "$bench" --threads
 if "$bench" --counts; then
 	exit 0
 fi
