@@ -49,8 +49,8 @@ void leat_detach(void);
 unsigned leat_stop(uint64_t linger_ns);
 
 /* Descriptors are numbers that the kernel gives out, so its limits hold (RLIMIT_NOFILE: EMFILE).
- * With `on` not 0 leat takes no more of them, but numbers beyond all that the kernel ever gives out;
- * those are known to leat's calls only. */
+ * With `on` not 0 leat takes no more of them, but numbers beyond all that the kernel ever gives
+ * out; those are known to leat's calls only. */
 void leat_beyond(int on);
 
 /* Is it a descriptor of leat (1) or one of the kernel's (0)? -1: of neither. */

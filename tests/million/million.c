@@ -2,9 +2,9 @@
  *
  *	million [N]
  *
- * Both ends live in one process, on one stack that talks to itself, behind sockets; so what is
- * printed for a connection is what two of its ends cost, halved: the connection, its descriptor, its
- * place in tables, and the socket.  Fails when the second million leaves the process larger. */
+ * Both ends live in one process, on one stack that talks to itself, behind sockets; what is printed
+ * is what an end costs in all: the stack, its tables and frames, the descriptor, the socket.  Fails
+ * when the second million leaves the process larger. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 #include <leat/socket.h>
 
-#define PER_ADDRESS 20000	/* connections to one of 127.0.0.1, 127.0.0.2 ...: ports are 16 bits */
+#define PER_ADDRESS 20000	/* connections to each of 127.0.0.1, 127.0.0.2 ... */
 #define GROWTH_MAX (1 << 20)	/* bytes that the second million may leave behind */
 
 static int listener;
