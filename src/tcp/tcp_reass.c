@@ -108,7 +108,7 @@ void tcp_reass_duplicate(struct tcp *t, struct tcp_conn *c, uint32_t left, uint3
 	c->loss->reass.again = (struct wire_tcp_sack){left, right};
 }
 
-/* RFC 2883 §4: of a segment that repeats some of what is kept, the first contiguous bytes of that. */
+/* RFC 2883 §4: of a segment that repeats some of what is kept, the first contiguous bytes of it. */
 void tcp_reass_overlap(struct tcp *t, struct tcp_conn *c, uint32_t left, uint32_t right)
 {
 	uint32_t from = 0, to = 0;

@@ -320,8 +320,8 @@ static void start(struct station *st)
 	ring_config_default(&g);
 	g.sock.sockets = 256;
 	g.sock.dgrams = 4;
-	/* Each connection may hold a RECV and a SEND_ZC for as long as the other side likes: with fewer
-	 * operations than that, two hosts can wait for each other for ever. */
+	/* Each connection may hold a RECV and a SEND_ZC for as long as the other side likes:
+	 * with fewer operations than that, two hosts can wait for each other for ever. */
 	g.sock.ops = st->plan->completions == 16 ? MAX(64u, 3 * st->plan->config.tcp.conns_max)
 						 : 1024;
 	g.sock.completions = st->plan->completions;
