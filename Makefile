@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sockcheck million sim many fuzz bench interop soak img qemu boot docs install clean
+.PHONY: help setup build serve test check sockcheck million sim many fuzz bench interop frames soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -34,6 +34,8 @@ bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ..
 	@tools/bench.sh $(ARGS)
 interop: ## every kind of link against the kernel, minutes [WORDS='tap ...']
 	@tools/interop.sh
+frames: ## frames a second and cycles a frame of each driver [KINDS="wire packet ..."]
+	@tools/frames.sh
 soak: ## ten minutes of load on the boot image; its memory must stay flat [MINUTES=n MACHINE= NIC=]
 	@tools/soak.sh
 img: ## the boot image: build/leat.elf and a disc [SITE=folder CMDLINE='ip=...']

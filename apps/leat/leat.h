@@ -21,6 +21,7 @@ struct leat_command {
 extern const struct leat_command leat_bench;
 extern const struct leat_command leat_bulk;
 extern const struct leat_command leat_ping, leat_arp, leat_route, leat_ip;
+extern const struct leat_command leat_frames;
 extern const struct leat_command leat_net;
 extern const struct leat_command leat_serve;
 extern const struct leat_command leat_wire;

@@ -18,7 +18,7 @@ static const struct leat_command leat_version_command = {
 	"usage: leat version\n", leat_print_version,
 };
 static const struct leat_command *const leat_commands[] = {
-	&leat_serve, &leat_bench, &leat_bulk, &leat_wire,
+	&leat_serve, &leat_bench, &leat_bulk, &leat_frames, &leat_wire,
 	&leat_ping, &leat_arp, &leat_route, &leat_ip, &leat_net, &leat_help_command,
 	&leat_version_command,
 };
