@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 export BUILD ?= build
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test check sockcheck million sim many fuzz bench interop frames soak img qemu boot docs install clean
+.PHONY: help setup build serve test check sockcheck million sim model many fuzz bench interop frames soak img qemu boot docs install clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -28,6 +28,8 @@ sim: ## simulated networks with faults [SEEDS=n | SEED=x] [FLOOD=1: under a SYN 
 	@tools/sim.sh
 many: ## a million idle connections in one process, a million more beside them [CONNS=n]
 	@tools/many.sh
+model: ## every order of events between two stacks in a small world [FOR=seconds]
+	@tools/model.sh
 fuzz: ## every fuzzer for a while, one minute in all [SECONDS_EACH=n FUZZERS=name]
 	@tools/fuzz.sh
 bench: ## cycles and instructions of a request between two stacks [ARGS='CASE ...']

@@ -1,6 +1,7 @@
 /* Runs simulated worlds: test-sim [--seeds N] [--first SEED] [--seed X [--pcap FILE]] [--conns
  * N] [--faults on|off] [--check-always] [--flood] [--seconds N]
  *
+ * --model searches through a small world (model.c) instead.
  * --table CC prints how fast bulk flows go by loss and round trip (race.c), --fairness whether two
  * share.
  *
@@ -17,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sim/model.h"
 #include "sim/race.h"
 #include "sim/world.h"
 
@@ -229,7 +231,8 @@ static int usage(void)
 		"usage: test-sim [--seeds N] [--first SEED] [--seconds N] [--conns N] "
 		"[--faults on|off] "
 		"[--check-always] [--flood]\n       test-sim --seed X [--pcap FILE] [...]\n"
-		"       test-sim --table CC [--seconds N] | --fairness\n");
+		"       test-sim --table CC [--seconds N] | --fairness\n"
+		"       test-sim --model SECONDS [DEPTH]\n");
 	return 2;
 }
 
@@ -288,12 +291,20 @@ static bool parse(struct options *o, int argc, char **argv)
 	return true;
 }
 
+/* "--model SECONDS [DEPTH]": another program, which shares nothing with the worlds. */
+static int model(int argc, char **argv)
+{
+	return model_run(strtod(argv[2], NULL), argc > 3 ? (unsigned)number(argv[1], argv[3]) : 40);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.first = 1, .seeds = SEEDS_DEFAULT};
 	char path[64];
 	int bad;
 
+	if (argc > 2 && strcmp(argv[1], "--model") == 0)
+		return model(argc, argv);
 	if (!parse(&o, argc, argv))
 		return usage();
 	if (o.table)

@@ -1,0 +1,7 @@
+#!/bin/bash
+# model.sh: searches through all that can happen between two stacks in a small world.  FOR=seconds: for so long, 300 else.
+set -eu
+cd "$(dirname "$0")/.."
+BUILD=${BUILD:-build}
+PARTS="build test" tools/build.sh tests/test-sim
+exec "$BUILD/tests/test-sim" --model "${FOR:-300}"
