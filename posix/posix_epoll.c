@@ -7,7 +7,7 @@
  * EPOLL_CTL_MOD: the same steps as Linux, hence the same order.
  *
  * Descriptors of the kernel stand in an epoll set of the kernel's that is made when the first one
- * comes; it is one more thing to sleep on, and its events are given behind ours.
+ * comes; it is one more thing to sleep on, and its events come first in every other wait.
  *
  * Always: an item on the ready list is of this set and of a socket that is open; a set is at most
  * EPOLL_NESTS deep, and never in itself. */
@@ -43,6 +43,7 @@ struct epoll {
 	uint32_t mask, items;
 	uint32_t sleepers;		/* waits that block on this very set */
 	int kernel;			/* its set of kernel descriptors, or -1 */
+	bool kernel_first;		/* in the last wait */
 };
 
 static struct epoll *epoll_of(struct file *f)
@@ -278,7 +279,10 @@ static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_
 	it->next = *bucket(e, fd);
 	*bucket(e, fd) = it;
 	e->items++;
-	posix_file_watch(f, &it->watch);
+	if (posix_file_watch(f, &it->watch)) {
+		item_free(it);
+		return -E_NOSPC;
+	}
 	look(it);
 	return 0;
 }
@@ -377,12 +381,19 @@ static int harvest(struct epoll *e, struct epoll_event *events, int max)
 
 static int collect(struct epoll *e, struct epoll_event *events, int max)
 {
-	int n = list_empty(&e->ready) ? 0 : harvest(e, events, max), k;
+	int n = 0, k;
 
-	if (likely(e->kernel < 0) || n == max)
-		return n;
-	k = epoll_wait(e->kernel, events + n, max - n, 0);
-	return k > 0 ? n + k : n;
+	if (likely(e->kernel < 0))
+		return list_empty(&e->ready) ? 0 : harvest(e, events, max);
+	/* Who comes first takes turns, so that neither fills every wait. */
+	e->kernel_first = !e->kernel_first;
+	if (!e->kernel_first && !list_empty(&e->ready))
+		n = harvest(e, events, max);
+	k = n < max ? epoll_wait(e->kernel, events + n, max - n, 0) : 0;
+	n += MAX(k, 0);
+	if (e->kernel_first && n < max && !list_empty(&e->ready))
+		n += harvest(e, events + n, max - n);
+	return n;
 }
 
 struct set_waiter {
@@ -412,7 +423,7 @@ static int wait_blocking(struct epoll *e, struct epoll_event *events, int max, n
 				.p = e->f.owner };
 	int err = 0, n = 0;
 
-	posix_file_watch(&e->f, &w.watch);
+	(void)posix_file_watch(&e->f, &w.watch);	/* a set: it cannot fail */
 	while (!err && n == 0 && !e->f.dead) {
 		posix_sleeper_init(w.p, &w.sleeper);
 		if (kernel.fd >= 0) {

@@ -85,7 +85,7 @@ void posix_file_wake(struct file *f, uint32_t events)
 	}
 }
 
-void posix_file_watch(struct file *f, struct file_watch *w)
+int posix_file_watch(struct file *f, struct file_watch *w)
 {
 	struct leat_sqe sqe = { .opcode = LEAT_OP_POLL_ADD, .len = LEAT_POLL_ADD_MULTI,
 				.op_flags = EVENTS_ALL,
@@ -97,12 +97,15 @@ void posix_file_watch(struct file *f, struct file_watch *w)
 	else
 		list_push_front(&f->watches, &w->node);
 	if (f->kind != FILE_SOCK || f->polling)
-		return;
+		return 0;
 	sqe.fd = sock_of_file(f)->fd;
-	if (posix_submit(f->owner, &sqe) == 0) {
-		f->polling = true;
-		f->pending++;
+	if (posix_submit(f->owner, &sqe)) {
+		list_del(&w->node);
+		return -E_NOSPC;
 	}
+	f->polling = true;
+	f->pending++;
+	return 0;
 }
 
 uint32_t posix_file_ready(struct file *f)

@@ -109,7 +109,8 @@ void posix_file_get(struct file *f);
 void posix_file_free(struct file *f);
 void posix_file_put(struct file *f);
 void posix_file_wake(struct file *f, uint32_t events);
-void posix_file_watch(struct file *f, struct file_watch *w);
+/* 0, or -E_NOSPC: the door has no operation left to hear of events by; then it is not watched. */
+int posix_file_watch(struct file *f, struct file_watch *w);
 /* The bits of poll(2) that are true now. */
 uint32_t posix_file_ready(struct file *f);
 /* The thread's own socket, or NULL with *err: -E_NOTSOCK, -EXDEV; 0: the kernel's descriptor. */

@@ -113,14 +113,19 @@ static int look(struct poll_call *c)
 	return n;
 }
 
-static void watch_all(struct poll_call *c, bool on)
+static int watch_all(struct poll_call *c)
 {
-	for (unsigned i = 0; i < c->watches_n; i++) {
-		if (on)
-			posix_file_watch(c->watches[i].file, &c->watches[i].watch);
-		else
-			list_del(&c->watches[i].watch.node);
-	}
+	int err = 0;
+
+	for (unsigned i = 0; i < c->watches_n && !err; i++)
+		err = posix_file_watch(c->watches[i].file, &c->watches[i].watch);
+	return err;
+}
+
+static void unwatch_all(struct poll_call *c)
+{
+	for (unsigned i = 0; i < c->watches_n; i++)
+		list_del(&c->watches[i].watch.node);
 }
 
 static int run(struct poll_call *c, nsec timeout, const sigset_t *mask)
@@ -137,7 +142,7 @@ static int run(struct poll_call *c, nsec timeout, const sigset_t *mask)
 		return n;
 	c->sleeper = &s;
 	posix_sleeper_init(c->p, &s);
-	watch_all(c, true);
+	err = watch_all(c);
 	while (n == 0 && !err) {
 		posix_sleeper_init(c->p, &s);
 		s.fds = c->kernel;
@@ -146,7 +151,7 @@ static int run(struct poll_call *c, nsec timeout, const sigset_t *mask)
 		err = posix_block(c->p, &s, deadline);
 		n = look(c);
 	}
-	watch_all(c, false);
+	unwatch_all(c);
 	return n ? n : err == -E_TIMEDOUT ? 0 : err;
 }
 

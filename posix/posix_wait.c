@@ -179,9 +179,10 @@ int posix_wait(struct file *f, uint32_t events, nsec deadline)
 	struct posix *p = f->owner;
 	struct file_waiter w = { .watch = { .wake = waiter_wake, .gone = waiter_gone },
 				 .p = p, .events = events };
-	int err = 0;
+	int err = posix_file_watch(f, &w.watch);
 
-	posix_file_watch(f, &w.watch);
+	if (err)
+		return err;
 	while (!err && !(posix_file_ready(f) & (events | EVENTS_ALWAYS))) {
 		posix_sleeper_init(p, &w.sleeper);
 		err = posix_block(p, &w.sleeper, deadline);

@@ -192,6 +192,31 @@ static void a_signal_ends_a_call_that_sleeps(void **state)
 	assert_int_equal(interrupted_recv(0), EINTR);
 }
 
+/* Nobody is told that a socket is watched when it is not. */
+static void a_set_says_when_no_more_can_be_watched(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	struct leat_options options;
+	struct leat_ring *ring;
+	int set, n = 0;
+
+	assert_int_equal(leat_stop(0), 0);
+	leat_options_init(&options);
+	options.net = "none";
+	options.ops = 16;
+	ring = leat_ring_open(&options, NULL, 0);
+	assert_non_null(ring);
+	assert_int_equal(leat_attach(ring), 0);
+	set = leat_epoll_create1(0);
+	while (leat_epoll_ctl(set, EPOLL_CTL_ADD, leat_socket(AF_INET, SOCK_DGRAM, 0), &ev) == 0)
+		assert_true(++n < 100);
+	assert_int_equal(errno, ENOSPC);
+	assert_true(n > 10);
+	leat_detach();
+	assert_int_equal(leat_ring_close(ring), 0);
+	assert_int_equal(setup(state), 0);
+}
+
 /* ---- large sets */
 
 #define MANY 1000000
@@ -251,6 +276,7 @@ int main(void)
 		T(stopping_waits_for_what_was_sent),
 		T(a_kernel_descriptor_wakes_a_call),
 		T(a_signal_ends_a_call_that_sleeps),
+		T(a_set_says_when_no_more_can_be_watched),
 		T(a_wait_costs_what_is_ready_and_not_what_is_in_the_set),
 	};
 
