@@ -277,7 +277,7 @@ const struct sock_opts sock_opts_ip = {ip_opts, ARRAY_LEN(ip_opts)};
 
 static int set_segment(struct socks *s, struct sock *k, int value)
 {
-	if (value < 0 || value > UINT16_MAX)
+	if (value < 0 || value > 0xffff)
 		return -E_INVAL;
 	k->udp->gso = (uint16_t)value;
 	return 0;

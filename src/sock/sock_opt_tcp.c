@@ -149,7 +149,7 @@ static int set_fastopen(struct socks *s, struct sock *k, int value)
 {
 	if (value < 0 || k->kind == SOCK_CONN)
 		return -E_INVAL;
-	return sock_tcp_set(s, k, TCP_OPT_FASTOPEN, (uint32_t)MIN(value, UINT16_MAX));
+	return sock_tcp_set(s, k, TCP_OPT_FASTOPEN, (uint32_t)MIN(value, 0xffff));
 }
 
 static int get_fastopen(struct socks *s, struct sock *k, int *value)
