@@ -54,6 +54,15 @@ static bool special(const struct sock_cold *c)
 	       c->rcvtimeo || c->sndtimeo || c->incoming_cpu >= 0;
 }
 
+int sock_use_cc(struct socks *s, struct tcp_conn *c, const struct cc_ops *ops)
+{
+	size_t n = 0;
+
+	while (ops->name[n])
+		n++;
+	return tcp_set_cc(&s->net->tcp, c, ops->name, n);
+}
+
 void sock_inherit(struct socks *s, const struct sock *listener, struct sock *k)
 {
 	const struct sock_cold *from = sock_cold_of(s, listener);
@@ -63,7 +72,7 @@ void sock_inherit(struct socks *s, const struct sock *listener, struct sock *k)
 	if (!from)
 		return;
 	if (from->cc)
-		(void)tcp_set_cc(&s->net->tcp, k->conn, from->cc->name, SOCK_CC_NAME);
+		(void)sock_use_cc(s, k->conn, from->cc);
 	if (!special(from))
 		return;
 	to = sock_cold_get(s, k);
@@ -178,6 +187,9 @@ int sock_bind(struct socks *s, const struct leat_sqe *sqe)
 		return bind_stream(s, k, &ip, a->port);
 	case SOCK_CONN:
 	case SOCK_LISTENER:
+		if (!addr_is_any(&ip) && !ip_is_local(&s->net->ip, &ip))
+			return -E_ADDRNOTAVAIL;
+		break;
 	case SOCK_FREE:
 		break;
 	}

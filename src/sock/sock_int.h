@@ -32,6 +32,8 @@ void sock_addr_out(struct leat_addr *a, const struct addr *ip, uint16_t port);
 struct sock_cold *sock_cold_get(struct socks *s, struct sock *k);	/* NULL: none left */
 void sock_cold_put(struct socks *s, struct sock *k);
 /* A connection takes over what its listener has. */
+/* The choice of congestion control, for a connection that is its. */
+int sock_use_cc(struct socks *s, struct tcp_conn *c, const struct cc_ops *ops);
 void sock_inherit(struct socks *s, const struct sock *listener, struct sock *k);
 void sock_cold_check(const struct socks *s, const struct sock *k);
 

@@ -322,7 +322,7 @@ static int connect_start(struct socks *s, struct sock *k, const struct leat_sqe 
 		return -E_NOBUFS;
 	err = cold ? tcp_conn_set_all(t, c, &cold->tcp) : 0;
 	if (!err && cold && cold->cc)
-		err = tcp_set_cc(t, c, cold->cc->name, SOCK_CC_NAME);
+		err = sock_use_cc(s, c, cold->cc);
 	if (err) {
 		tcp_abort(t, c);
 		return err;

@@ -31,6 +31,16 @@ static int get(struct duo *d, int fd, int level, int name)
 	return err ? err : value;
 }
 
+static const char *cc_of(struct duo *d, int fd)
+{
+	static char name[16];
+	uint32_t len = sizeof(name);
+
+	assert_int_equal(leat_ring_getsockopt(&d->h[0].ring, fd, SOL_TCP, CONGESTION, name, &len),
+			 0);
+	return name;
+}
+
 static const struct {
 	int level, name, value, read;
 } numbers[] = {
@@ -118,6 +128,7 @@ static void a_connection_takes_them_from_its_socket_and_its_listener(void **stat
 	assert_int_equal(get(d, peer, SOL_TCP, NODELAY), 1);
 	assert_int_equal(get(d, peer, SOL_TCP, KEEPIDLE), 55);
 	assert_int_equal(get(d, peer, SOL_SOCKET, 2), 1);
+	assert_string_equal(cc_of(d, peer), "newreno");
 	linger[1] = 0;
 	assert_int_equal(leat_ring_getsockopt(&d->h[0].ring, peer, 1, 13, linger, &len), 0);
 	assert_int_equal(linger[1], 7);
@@ -126,8 +137,10 @@ static void a_connection_takes_them_from_its_socket_and_its_listener(void **stat
 	a = duo_addr(1, 81);
 	fd = socket_of(d, 0);
 	assert_int_equal(set(d, fd, SOL_IP, 2, 9), 0);
+	assert_int_equal(leat_ring_setsockopt(&d->h[0].ring, fd, 6, CONGESTION, "reno", 4), 0);
 	sqe.fd = fd;
 	assert_int_equal(duo_do(d, 0, sqe), 0);
+	assert_string_equal(cc_of(d, fd), "newreno");
 	assert_int_equal(get(d, fd, SOL_IP, 2), 9);
 	duo_free(d);
 }
