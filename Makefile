@@ -9,7 +9,7 @@ export BUILD ?= build
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 setup: ## install the Debian packages that leat needs, those that are missing
-	@tools/setup.sh build test fuzz
+	@SAY=1 tools/setup.sh build test fuzz
 build: ## build/leat, build/libleat.so, build/libleat.a
 	@tools/build.sh results
 serve: build ## serve a web site through leat's own TCP [DIR=folder ARGS='--port 8080']

@@ -1,6 +1,6 @@
 #!/bin/bash
 # setup.sh [PART...]: installs the Debian packages that a part of the work needs, those that are missing, and says
-# which.  Parts: build test bench fuzz.  Says nothing when nothing is missing.
+# which.  Parts: build test bench fuzz.  When nothing is missing it says so if SAY is set, else nothing.
 set -eu
 
 declare -A packages=(
@@ -21,7 +21,10 @@ for part in "${@:-build}"; do
 		dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
 	done
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+if [ ${#missing[@]} = 0 ]; then
+	[ -z "${SAY:-}" ] || echo "setup: nothing is missing"
+	exit 0
+fi
 
 echo "setup: leat needs these packages: ${missing[*]}"
 if ! command -v apt-get >/dev/null; then

@@ -96,6 +96,7 @@ static void httpd_page_head(struct http_out *out)
 		"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width\">\n"
 		"<title>leat: your connection</title>\n"
+		"<link rel=\"icon\" href=\"/icon.svg\">\n"
 		"<link rel=\"stylesheet\" href=\"/style.css\">\n"
 		"<body>\n<nav><a href=\"/\">leat</a> <a href=\"/how.html\">how it works</a> "
 		"<a href=\"/states.html\">the states</a> <b>your connection</b></nav>\n<main>\n"

@@ -28,7 +28,7 @@
 struct options {
 	struct plan_options plan;
 	uint64_t first, seeds, seed;
-	bool one;
+	bool one, many;
 	double seconds;		/* no new seed after so long; 0: no limit */
 	const char *pcap;
 	const struct cc_ops *table;	/* measure, and nothing else */
@@ -236,14 +236,29 @@ static int usage(void)
 	return 2;
 }
 
+/* What was asked for makes no run. */
+static bool senseless(const struct options *o)
+{
+	if (o->seeds == 0)
+		fprintf(stderr, "test-sim: no seeds, no run: --seeds is 1 or more\n");
+	else if (o->one && o->many)
+		fprintf(stderr, "test-sim: --seed runs one, --seeds many: choose\n");
+	else
+		return false;
+	return true;
+}
+
 /* A whole number, or the program ends: a seed that was mistyped must not look as if it ran. */
 static uint64_t number(const char *option, const char *text)
 {
 	char *end;
-	uint64_t n = strtoull(text, &end, 0);
+	uint64_t n;
 
-	if (*text < '0' || *text > '9' || *end) {
-		fprintf(stderr, "test-sim: %s takes a number, not \"%s\"\n", option, text);
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno) {
+		fprintf(stderr, "test-sim: %s takes a number below 2^64, not \"%s\"\n", option,
+			text);
 		exit(2);
 	}
 	return n;
@@ -271,7 +286,7 @@ static bool parse(struct options *o, int argc, char **argv)
 		if (strcmp(a, "--table") == 0)
 			o->table = cc_find(v, strlen(v));
 		else if (strcmp(a, "--seeds") == 0)
-			o->seeds = number(a, v);
+			o->many = true, o->seeds = number(a, v);
 		else if (strcmp(a, "--first") == 0)
 			o->first = number(a, v);
 		else if (strcmp(a, "--seed") == 0)
@@ -307,6 +322,8 @@ int main(int argc, char **argv)
 		return model(argc, argv);
 	if (!parse(&o, argc, argv))
 		return usage();
+	if (senseless(&o))
+		return 2;
 	if (o.table)
 		return race_table(o.table, o.seconds > 0 ? (nsec)(o.seconds * 1e9) : SEC(30));
 	if (o.fairness)
