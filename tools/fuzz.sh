@@ -9,7 +9,8 @@ export BUILD=build-fuzz CC=clang
 export MESON_ARGS="-Dfuzz=true -Db_sanitize=address,undefined"
 fuzzers=${FUZZERS:-$(cd tests/fuzz && ls fuzz_*.c 2>/dev/null | sed 's/\.c$//')}
 wrong() { echo "fuzz: $1" >&2; exit 2; }
-[[ ${SECONDS_EACH:-1} =~ ^[1-9][0-9]{0,5}$ ]] || wrong "SECONDS_EACH is a whole number of seconds, not \"$SECONDS_EACH\""
+[[ ${SECONDS_EACH:-1} =~ ^[1-9][0-9]{0,5}$ ]] ||
+	wrong "SECONDS_EACH is a whole number of seconds, not \"$SECONDS_EACH\""
 for f in $fuzzers; do [ -f "tests/fuzz/$f.c" ] || wrong "no fuzzer is called \"$f\"; see tests/fuzz"; done
 [ -n "$fuzzers" ] || { echo "fuzz: no tests/fuzz/fuzz_*.c"; exit 1; }
 PARTS="build fuzz" tools/build.sh $(printf 'tests/%s ' $fuzzers)
