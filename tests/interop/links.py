@@ -370,6 +370,48 @@ def an_address_comes_by_dhcp_from(server):
             p.wait()
 
 
+def a_virtual_machine_is_joined_by(mode):
+    """The boot image as a guest of QEMU: pinged by a leat, and by a cable a kernel's curl fetches from it."""
+    image = pathlib.Path(LEAT).parent / 'leat.elf'
+    if not shutil.which('qemu-system-x86_64') or not image.exists():
+        return
+    path = f'/tmp/{TAG}.vm'
+    netdev = {'stream': f'stream,id=n,server=on,addr.type=unix,addr.path={path}',
+              'dgram': f'dgram,id=n,local.type=unix,local.path={path},remote.type=unix,remote.path={path}.peer'}[mode]
+    words = ['qemu-system-x86_64', '-accel', 'tcg', '-M', 'microvm', '-m', '32', '-kernel', image, '-append',
+             f'ip={STACK}/24', '-netdev', netdev, '-device', 'virtio-net-device,netdev=n', '-display', 'none', '-serial',
+             'stdio', '-no-reboot']
+    with Pair() as pair:
+        for ours in ('leat', 'cable'):
+            vm = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+            try:
+                end = time.monotonic() + 30
+                while not os.path.exists(path) and vm.poll() is None and time.monotonic() < end:
+                    time.sleep(0.05)
+                assert vm.poll() is None, vm.stdout.read()
+                end = time.monotonic() + 30
+                spec = f'wire:{path},mode={mode}'
+                if ours == 'leat':
+                    while True:
+                        r = sh(LEAT, 'ping', STACK, '-c', '20', '-i', '50ms', '-q', '--net', f'{spec},ip=10.77.0.3/24',
+                               check=False)
+                        if r.returncode == 0 or time.monotonic() > end:
+                            break
+                    assert r.returncode == 0, r
+                else:
+                    cable(pair, spec)
+                    sh('curl', '-sS', '--fail', '--retry', '10', '--retry-connrefused', '--retry-all-errors', '-o',
+                       '/dev/null', f'http://{STACK}/', ns=pair.kernel)
+                    sh('ping', '-c5', '-i0.1', STACK, ns=pair.kernel)
+            finally:
+                vm.kill()
+                vm.wait()
+                for p in (path, path + '.peer'):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(p)
+
+
 def the_kernel_behind_the_same_address_keeps_what_is_not_ours():
     with Pair() as pair, site() as d:
         spec = straight_veth('packet:{i},')(pair) + ',exception=tap:behind'
@@ -425,6 +467,8 @@ def cases():
             yield f'{f.__name__} {kind}', lambda f=f, kind=kind: f(kind)
     for mode in ('stream', 'dgram', *(['memif'] if has_dpdk() else [])):
         yield f'two_leats_are_joined_by {mode}', lambda mode=mode: two_leats_are_joined_by(mode)
+    for mode in ('stream', 'dgram'):
+        yield f'a_virtual_machine_is_joined_by {mode}', lambda mode=mode: a_virtual_machine_is_joined_by(mode)
     for server in ('dnsmasq', 'udhcpd'):
         yield f'an_address_comes_by_dhcp_from {server}', lambda server=server: an_address_comes_by_dhcp_from(server)
     f = the_kernel_behind_the_same_address_keeps_what_is_not_ours
