@@ -10,6 +10,7 @@
 #include "base/fmt.h"
 #include "drivers/drivers_int.h"
 #include "drivers/packet/packet.h"
+#include "drivers/pcap/pcap_dev.h"
 #include "drivers/slirp/slirp_dev.h"
 #include "drivers/tap/tap.h"
 #include "port/port.h"
@@ -125,6 +126,19 @@ static int drivers_packet(struct drivers_link *link, const struct drivers_spec *
 	return packet_open(&link->dev, pool, &config, why, size);
 }
 
+static int drivers_pcap(struct drivers_link *link, const struct drivers_spec *spec,
+			struct pool *pool, char *why, size_t size)
+{
+	struct pcap_dev_config config = {
+		.path = spec->arg,
+		.mac = spec->mac,
+		.mtu = spec->mtu,
+		.fast = spec->mode && !strcmp(spec->mode, "fast"),
+	};
+
+	return pcap_dev_open(&link->dev, pool, &config, why, size);
+}
+
 static int drivers_wire(struct drivers_link *link, const struct drivers_spec *spec,
 			struct pool *pool, char *why, size_t size)
 {
@@ -173,8 +187,10 @@ static const struct drivers_kind drivers_kinds[] = {
 	    .what = "whatever DPDK drives; keys that are not ours are the device's",
 	    .devargs = true },
 	  drivers_dpdk },
-	{ { .name = "pcap", .form = "pcap:FILE", .keys = DRIVERS_ADDRESS,
-	    .what = "a captured file: replayed in, recorded out", .later = true } },
+	{ { .name = "pcap", .form = "pcap:FILE", .keys = DRIVERS_ADDRESS " mode",
+	    .modes = "paced fast",
+	    .what = "a captured file: replayed in, recorded out" },
+	  drivers_pcap },
 	{ { .name = "wire", .form = "wire:PATH", .keys = DRIVERS_ADDRESS " mode peer exception",
 	    .modes = "stream dgram",
 	    .what = "a cable: a Unix socket to another leat or to a virtual machine" },
