@@ -379,8 +379,8 @@ def a_virtual_machine_is_joined_by(mode):
     netdev = {'stream': f'stream,id=n,server=on,addr.type=unix,addr.path={path}',
               'dgram': f'dgram,id=n,local.type=unix,local.path={path},remote.type=unix,remote.path={path}.peer'}[mode]
     words = ['qemu-system-x86_64', '-accel', 'tcg', '-M', 'microvm', '-m', '32', '-kernel', image, '-append',
-             f'ip={STACK}/24', '-netdev', netdev, '-device', 'virtio-net-device,netdev=n', '-display', 'none', '-serial',
-             'stdio', '-no-reboot']
+             f'ip={STACK}/24', '-netdev', netdev, '-device', 'virtio-net-device,netdev=n', '-display', 'none',
+             '-serial', 'stdio', '-no-reboot']
     with Pair() as pair:
         for ours in ('leat', 'cable'):
             vm = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
