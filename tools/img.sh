@@ -17,7 +17,7 @@ if ! command -v grub-mkrescue >/dev/null || ! command -v xorriso >/dev/null || !
 	exit 0
 fi
 disc=$(mktemp -d)
-trap 'rm -rf "$disc"' EXIT
+trap 'rm -rf "$disc" "$disc.log"' EXIT
 mkdir -p "$disc/boot/grub"
 cp "$BUILD/leat.elf" "$disc/boot/leat.elf"
 cat >"$disc/boot/grub/grub.cfg" <<END
@@ -27,8 +27,8 @@ menuentry leat {
 	boot
 }
 END
-grub-mkrescue -o "$BUILD/leat.iso" "$disc" >"$disc/log" 2>&1 || {
-	cat "$disc/log" >&2
+grub-mkrescue -o "$BUILD/leat.iso" "$disc" >"$disc.log" 2>&1 || {
+	cat "$disc.log" >&2
 	exit 1
 }
 echo "leat: $BUILD/leat.iso, $(($(stat -c %s "$BUILD/leat.iso") >> 10)) KiB"

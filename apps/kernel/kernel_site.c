@@ -12,13 +12,13 @@ extern const uint8_t metal_site[], metal_site_end[];
 static void *site_get(void *ctx, size_t bytes)
 {
 	(void)ctx;
-	return port_map(bytes, false);
+	return metal_map_object(bytes);
 }
 
 static void site_put(void *ctx, void *mem, size_t bytes)
 {
 	(void)ctx;
-	port_unmap(mem, bytes);
+	metal_map_object_put(mem, bytes);
 }
 
 bool kernel_site_open(struct kernel *k)

@@ -200,6 +200,10 @@ NORETURN void metal_power_off(unsigned code);
 void metal_map_init(void);
 uint64_t metal_map_left(void);		/* bytes */
 
+/* Less than a page, or more; not cleared.  Put back with the same `bytes`. */
+void *metal_map_object(size_t bytes);
+void metal_map_object_put(void *mem, size_t bytes);
+
 /* ---- pci.c */
 
 void metal_pci_init(void);
