@@ -22,6 +22,7 @@
 #define F_GUEST_CSUM 1
 #define F_MTU 3
 #define F_MAC 5
+#define F_GUEST_TSO4 7
 #define F_MRG_RXBUF 15
 #define F_STATUS 16
 
@@ -30,6 +31,8 @@
 
 #define HDR_NEEDS_CSUM 1u
 #define HDR_DATA_VALID 2u
+#define GSO_TCP4 1u
+#define GSO_ECN 0x80u
 #define MTU 1500u
 #define FRAME_MIN 14u
 #define PIECES_MAX 18u		/* of a frame that is sent, the header among them */
@@ -89,10 +92,15 @@ static void refill(struct netdev *dev, struct virtio_net *n)
 static int set_up(struct netdev *dev, struct virtio_net *n, const struct port_hw *hw)
 {
 	uint64_t wanted = VIRTIO_BIT(F_CSUM) | VIRTIO_BIT(F_GUEST_CSUM) | VIRTIO_BIT(F_MTU) |
-			  VIRTIO_BIT(F_MAC) | VIRTIO_BIT(F_MRG_RXBUF) | VIRTIO_BIT(F_STATUS) |
+			  VIRTIO_BIT(F_MAC) | VIRTIO_BIT(F_GUEST_TSO4) |
+			  VIRTIO_BIT(F_MRG_RXBUF) | VIRTIO_BIT(F_STATUS) |
 			  VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	int err = virtio_open(&n->v, hw, wanted);
 
+	/* What was merged fills several buffers, or it finds none. */
+	if (!err && n->v.features & VIRTIO_BIT(F_GUEST_TSO4) &&
+	    !(n->v.features & VIRTIO_BIT(F_MRG_RXBUF)))
+		err = virtio_open(&n->v, hw, wanted & ~VIRTIO_BIT(F_GUEST_TSO4));
 	if (!err)
 		err = virtio_queue_open(&n->v, &n->rx, 0);
 	if (!err)
@@ -267,6 +275,7 @@ static int receive(struct netdev *dev, struct virtio_net *n, struct pkt **out)
 		pkt_put(p);
 		return -E_IO;
 	}
+	p->gso = (h.gso_type & ~GSO_ECN) == GSO_TCP4 ? h.gso_size : 0;
 	*out = p;
 	return 1;
 }

@@ -100,6 +100,8 @@ bool model_virtio_receive(struct model_virtio *v, const void *b, uint32_t n)
 	uint32_t head, at = 0, total = n + hdr_bytes(v), heads[16], lens[16];
 	uint16_t k = 0, old;
 
+	all[1] = v->rx_gso != 0;
+	memcpy(all + 4, &v->rx_gso, 2);
 	memcpy(all + hdr_bytes(v), b, n);
 	do {
 		struct virtio_desc *d;

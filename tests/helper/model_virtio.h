@@ -29,6 +29,7 @@ struct model_virtio {
 	uint16_t lie_idx;	/* the used index jumps by so much more */
 	uint16_t lie_buffers;	/* what the header of a received frame says, if not 0 */
 	uint8_t rx_flags;	/* of the header */
+	uint16_t rx_gso;	/* segments of this size were merged; 0: none */
 	uint8_t tx_flags;	/* what the last frame's header said */
 	uint16_t tx_start, tx_offset;
 };

@@ -11,6 +11,7 @@
 #define GUEST_CSUM VIRTIO_BIT(1)
 #define MTU VIRTIO_BIT(3)
 #define MAC VIRTIO_BIT(5)
+#define GUEST_TSO4 VIRTIO_BIT(7)
 #define MERGEABLE VIRTIO_BIT(15)
 #define STATUS VIRTIO_BIT(16)
 #define USUAL (EVENT | MODERN | MAC | MERGEABLE | STATUS)
@@ -108,6 +109,17 @@ static void what_stands_in_its_configuration_is_believed(void **state)
 	stop();
 }
 
+static void merged_segments_are_taken_only_with_buffers_that_merge(void **state)
+{
+	assert_int_equal(start(MODEL_VIRTIO_PCI, USUAL | GUEST_CSUM | GUEST_TSO4), 0);
+	assert_true(card.agreed & GUEST_TSO4);
+	stop();
+	assert_int_equal(start(MODEL_VIRTIO_PCI, (USUAL & ~MERGEABLE) | GUEST_TSO4), 0);
+	assert_false(card.agreed & GUEST_TSO4);
+	both_ways(10);
+	stop();
+}
+
 static void a_device_that_refuses_is_left(void **state)
 {
 	hw_init(&m, 1024);
@@ -190,9 +202,11 @@ static void a_large_frame_comes_in_several_buffers_as_one_packet(void **state)
 
 	for (unsigned i = 0; i < 5000; i++)
 		frame[i] = (uint8_t)(i / 7);
+	card.rx_gso = 1448;
 	assert_true(model_virtio_receive(&card, frame, 5000));
 	assert_int_equal(m.nic.ops->rx(&m.nic, got, 4), 1);
 	assert_int_equal(got[0]->total, 5000);
+	assert_int_equal(got[0]->gso, 1448);
 	for (uint32_t at = 0; at < 5000; at += 100) {
 		uint8_t part[100];
 
@@ -335,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_of_device_works_while_its_rings_wrap),
 		cmocka_unit_test(what_stands_in_its_configuration_is_believed),
+		cmocka_unit_test(merged_segments_are_taken_only_with_buffers_that_merge),
 		cmocka_unit_test(a_device_that_refuses_is_left),
 		T(a_burst_kicks_once_and_a_busy_device_not_at_all),
 		T(a_full_ring_hands_back_the_rest_and_wakes_when_there_is_room),
