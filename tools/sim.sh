@@ -4,4 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PARTS="build test" tools/build.sh tests/test-sim
+[ -z "${TABLE:-}" ] || exec "$BUILD/tests/test-sim" --table "$TABLE" --seconds "${SECONDS_EACH:-20}"
 exec "$BUILD/tests/test-sim" ${FLOOD:+--flood} ${SEED:+--seed "$SEED"} ${SEEDS:+--seeds "$SEEDS"}

@@ -1,5 +1,9 @@
 /* CUBIC, RFC 9438, with HyStart++, RFC 9406, in its first slow start.
  *
+ * HyStart++ sees a queue only when it stands for a whole round trip; where the queue is as long as
+ * the path, that is after it has overflowed.  So slow start ends as well when ACKs come in a row
+ * for half a round trip (HyStart's ACK train, as in Linux): what goes out for them fills the path.
+ *
  * After a loss the window follows a cubic function of the time since: fast up to where the loss
  * was, slowly past it, then faster again; but never below what Reno would have (§4.3).  Time is
  * counted in milliseconds, the window in bytes.
@@ -23,6 +27,8 @@
 #define CSS_GROWTH_DIVISOR 4u
 #define CSS_ROUNDS 5u
 #define BURST_SEGS 8u		/* L, of one that does not pace */
+#define TRAIN_GAP_US 2000u	/* ACKs further apart are no train */
+#define TRAIN_SEGS_MIN 16u	/* a window below is not worth the care */
 
 /* RFC 9438 §4.1, §4.6: C = 0.4 and beta = 0.7; so alpha = 3 (1 - beta) / (1 + beta) = 9 / 17. */
 #define BETA_NUM 7u
@@ -32,7 +38,7 @@
 #define DT_MAX_MS 100000u	/* beyond it the cubic is beyond any window */
 
 struct hystart {
-	uint32_t zero;			/* cubic's w_max */
+	uint32_t train_us;		/* when the ACKs of this round began to come in a row */
 	uint32_t last_us, round_us;	/* least RTT of the round before, of this one; 0: none */
 	uint32_t base_us;		/* what made us careful */
 	uint32_t css_rounds;
@@ -87,6 +93,7 @@ static void slow_start_over(struct cc *cc)
 	if (!(cc->bits & STARTING))
 		return;
 	cc->bits = 0;
+	cc->acked = 0;
 	*cubic(cc) = (struct cubic){0};
 }
 
@@ -127,6 +134,22 @@ static void hystart_sample(struct cc *cc, nsec rtt)
 	}
 }
 
+/* cc->acked is the moment of the ACK before; nobody counts in slow start. */
+static void hystart_train(struct cc *cc, const struct cc_ack *ack)
+{
+	struct hystart *h = hystart(cc);
+	uint32_t us = (uint32_t)(ack->now / 1000u);
+
+	if (ack->round_start || us - cc->acked > TRAIN_GAP_US)
+		h->train_us = us;
+	cc->acked = us;
+	if (ack->rtt_min && cc->cwnd >= TRAIN_SEGS_MIN * cc->mss &&
+	    us - h->train_us > ack->rtt_min / 2000u) {
+		cc->ssthresh = cc->cwnd;
+		slow_start_over(cc);
+	}
+}
+
 static void slow_start(struct cc *cc, const struct cc_ack *ack)
 {
 	uint32_t grow = MIN(ack->acked, BURST_SEGS * cc->mss);
@@ -136,6 +159,8 @@ static void slow_start(struct cc *cc, const struct cc_ack *ack)
 	if (cc->bits & STARTING) {
 		if (ack->round_start)
 			hystart_round(cc);
+		if (cc->bits & STARTING)
+			hystart_train(cc, ack);
 		if (cc->bits & STARTING && ack->rtt)
 			hystart_sample(cc, ack->rtt);
 		if (cc->bits & IN_CSS)

@@ -13,6 +13,7 @@
 struct race {
 	uint64_t rate_bps;
 	nsec rtt;			/* without the queue */
+	nsec jitter;
 	uint32_t loss_ppm;		/* of bytes; ACKs are not lost */
 	uint32_t mark_bytes;		/* 0: no marks */
 	uint32_t queue_bytes;		/* 0: a round trip's worth, at least 64 KiB */

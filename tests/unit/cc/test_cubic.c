@@ -266,6 +266,36 @@ static void loss_ends_slow_start_and_what_it_knew(void **state)
 	assert_int_equal(cc.cwnd, 112 * MSS);
 }
 
+/* 100 ms of path, ACKs 1 ms apart: after 50 ms in a row the path is full. */
+static void acks_in_a_row_for_half_a_round_trip_end_slow_start(void **state)
+{
+	struct cc_ack a = {.rtt = RTT, .srtt = RTT, .rtt_min = RTT, .acked = MSS,
+			   .round_start = true};
+
+	cc.cwnd = 40 * MSS;
+	for (unsigned i = 0; i < 80; i++) {
+		a.now = now += MSEC(1);
+		cc.ops->on_ack(&cc, &a);
+		a.round_start = false;
+	}
+	assert_in_range(cc.ssthresh, 89 * MSS, 92 * MSS);
+}
+
+static void acks_with_gaps_between_them_do_not(void **state)
+{
+	struct cc_ack a = {.rtt = RTT, .srtt = RTT, .rtt_min = RTT, .acked = MSS,
+			   .round_start = true};
+
+	cc.cwnd = 40 * MSS;
+	for (unsigned i = 0; i < 80; i++) {
+		a.now = now += MSEC(3);
+		cc.ops->on_ack(&cc, &a);
+		a.round_start = false;
+	}
+	assert_int_equal(cc.cwnd, 120 * MSS);
+	assert_int_equal(cc.ssthresh, CC_SSTHRESH_INITIAL);
+}
+
 static void one_ack_for_very_much_counts_for_eight_segments(void **state)
 {
 	cc.ops->on_ack(&cc, &(struct cc_ack){.now = now, .acked = 100 * MSS});
@@ -301,6 +331,8 @@ int main(void)
 		T(rising_rtt_makes_slow_start_careful_and_then_ends_it),
 		T(rtt_that_falls_again_ends_the_care),
 		T(loss_ends_slow_start_and_what_it_knew),
+		T(acks_in_a_row_for_half_a_round_trip_end_slow_start),
+		T(acks_with_gaps_between_them_do_not),
 		T(one_ack_for_very_much_counts_for_eight_segments),
 		T(acks_in_pieces_gain_nothing),
 	};
