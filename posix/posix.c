@@ -42,15 +42,15 @@ void posix_file_unpend(struct file *f)
 }
 
 /* The door tells all that is true when something has happened.  That there is room is news only
- * when there was none. */
+ * when there was none, or when the connection has changed in another way, which everybody hears. */
 static uint32_t news(struct sock_file *s, uint32_t events)
 {
-	bool nospace = s->nospace;
+	bool all = s->nospace || events & (POLLRDHUP | POLLHUP | POLLERR);
 
 	if (!(events & POLLOUT))
 		return events;
 	s->nospace = false;
-	return nospace ? events : events & ~(uint32_t)POLLOUT;
+	return all ? events : events & ~(uint32_t)POLLOUT;
 }
 
 static void file_completed(struct file *f, const struct leat_cqe *cqe)

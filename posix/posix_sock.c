@@ -233,6 +233,7 @@ int leat_shutdown(int fd, int how)
 	if (!s)
 		return err ? posix_answer(err) : shutdown(fd, how);
 	s->connecting = false;
+	s->nospace = true;	/* who waits to write hears of it */
 	sqe.fd = s->fd;
 	return posix_answer(posix_call(s->f.owner, &sqe));
 }

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 
-#define TEXT_MAX 4096
+#define TEXT_MAX 16384
 #define KEPT_MAX 4096
 #define EXPLAINED_MAX 200
 
@@ -290,6 +290,7 @@ static void run_all(void)
 	for (size_t i = 0; i < checks_epoll_n; i++)
 		both(checks_epoll[i].name, checks_epoll[i].run, NULL, NULL);
 	options_run(option);
+	random_run(option);
 }
 
 static void read_explanations(const char *path)

@@ -104,6 +104,7 @@ extern const size_t operations_n;
 extern const struct check checks_epoll[], checks_calls[];
 extern const size_t checks_epoll_n, checks_calls_n;
 
+void random_run(void (*check)(const char *name, void (*run)(void)));
 void options_run(void (*check)(const char *name, void (*run)(void)));
 
 #endif
