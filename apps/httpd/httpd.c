@@ -161,7 +161,11 @@ static void httpd_bind(struct httpd *h, int32_t fd)
 		.user_data = httpd_tag(HTTPD_BIND, 0, 0),
 	};
 
+	const int on = 1;
+
 	h->listener = fd;
+	/* what is left of an earlier server's connections must not keep the port from this one */
+	(void)leat_ring_setsockopt(h->ring, fd, 1, 2, &on, sizeof(on));	/* SO_REUSEADDR */
 	h->bind = (struct leat_addr){ .ip = { [10] = 0xff, 0xff }, .port = h->config.port };
 	httpd_step(h, &sqe);
 }

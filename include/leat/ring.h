@@ -102,7 +102,7 @@ enum leat_op {
 #define LEAT_MSG_ERRQUEUE 0x2000u	/* RECVMSG: from the queue of IP_RECVERR */
 #define LEAT_MSG_NOSIGNAL 0x4000u	/* what we do anyway */
 #define LEAT_MSG_MORE 0x8000u
-#define LEAT_MSG_FASTOPEN 0x20000000u	/* SENDTO: connects and sends on the SYN, RFC 7413 */
+#define LEAT_MSG_FASTOPEN 0x20000000u	/* SENDTO: connects first, RFC 7413 */
 
 /* sqe.op_flags of CLOSE: what is queued is dropped and the peer gets a reset, as SO_LINGER with 0
  */

@@ -152,12 +152,33 @@ int sock_send(struct socks *s, const struct leat_sqe *sqe)
 	return k ? send_on(s, k, sqe) : -E_BADF;
 }
 
+static int connect_start(struct socks *s, struct sock *k, const struct leat_sqe *sqe);
+
+/* LEAT_MSG_FASTOPEN: connects, and the bytes are the first that wait for that. */
+static int open_with(struct socks *s, struct sock *k, const struct leat_sqe *sqe)
+{
+	struct leat_sqe connect = {.opcode = LEAT_OP_CONNECT, .fd = sqe->fd, .addr = sqe->addr2};
+	bool calling = s->calling;
+	int res;
+
+	if (!s->ops_free && !sock_nowait(s, sqe))
+		return SOCK_BUSY;
+	s->calling = true;	/* nobody waits for the connection itself */
+	res = connect_start(s, k, &connect);
+	s->calling = calling;
+	if (res != -E_INPROGRESS || sock_nowait(s, sqe))
+		return res;
+	return send_on(s, k, sqe);
+}
+
 int sock_sendto(struct socks *s, const struct leat_sqe *sqe)
 {
 	struct sock *k = sock_of(s, sqe->fd);
 
 	if (!k)
 		return -E_BADF;
+	if (sqe->op_flags & LEAT_MSG_FASTOPEN && k->kind == SOCK_STREAM && sqe->addr2)
+		return open_with(s, k, sqe);
 	if (k->kind == SOCK_DGRAM || !sqe->addr2)
 		return send_on(s, k, sqe);
 	return k->kind == SOCK_CONN ? -E_ISCONN : -E_PIPE;

@@ -223,6 +223,30 @@ static void a_failure_nobody_waits_for_is_kept(void **state)
 	duo_free(d);
 }
 
+/* One submission connects and sends. */
+static void a_send_that_opens(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	struct leat_addr at = duo_addr(1, 80);
+	struct leat_sqe sqe = duo_sqe_send(stream(d), "hello", 5);
+	int listener = duo_listen(d, 1, 80), peer;
+
+	sqe.opcode = LEAT_OP_SENDTO;
+	sqe.addr2 = (uintptr_t)&at;
+	assert_int_equal(duo_do(d, 0, sqe), -E_PIPE);
+	sqe.op_flags = LEAT_MSG_FASTOPEN;
+	assert_int_equal(duo_do(d, 0, sqe), 5);
+	peer = duo_do(d, 1, duo_sqe(LEAT_OP_ACCEPT, listener));
+	assert_int_equal(duo_recv(d, 1, peer, in, 10), 5);
+	assert_int_equal(duo_do(d, 0, sqe), -E_ISCONN);
+	sqe.fd = stream(d);
+	at.port = 81;
+	assert_int_equal(duo_do(d, 0, sqe), -E_CONNREFUSED);
+	sqe.fd = stream(d);
+	assert_int_equal(leat_call(&d->h[0].ring, &sqe), -E_INPROGRESS);
+	duo_free(d);
+}
+
 static void closing_ends_the_attempt(void **state)
 {
 	struct duo *d = duo_new(NULL);
@@ -282,6 +306,7 @@ int main(void)
 		cmocka_unit_test(what_waits_for_a_refused_connection_fails_too),
 		cmocka_unit_test(cancelled_the_attempt_goes_on),
 		cmocka_unit_test(a_failure_nobody_waits_for_is_kept),
+		cmocka_unit_test(a_send_that_opens),
 		cmocka_unit_test(closing_ends_the_attempt),
 		cmocka_unit_test(both_ends_may_be_here),
 	};

@@ -136,6 +136,31 @@ static void what_came_with_a_datagram(void **state)
 	duo_free(d);
 }
 
+/* The same of a buffer that a multishot handed over. */
+static void what_came_with_a_buffer(void **state)
+{
+	struct duo *d = duo_new(NULL);
+	int a = dgram(d, 0, 99), b = dgram(d, 1, 53), ttl;
+	struct leat_sqe sqe = duo_sqe_recv_multi(b);
+	struct leat_msghdr m = {.control = control};
+	struct leat_ring *r = &d->h[1].ring;
+	struct leat_cqe cqe;
+
+	sqe.user_data = 1;
+	duo_submit(d, 1, &sqe);
+	assert_int_equal(send_to(d, 0, a, duo_addr(1, 53), 10), 10);
+	cqe = duo_await(d, 1, 1);
+	assert_int_equal(leat_buf_control(r, &cqe, b, control, sizeof(control)), 0);
+	assert_int_equal(set(d, 1, b, SOL_IP, 12, 1), 0);
+	m.controllen = leat_buf_control(r, &cqe, b, control, sizeof(control));
+	memcpy(&ttl, find(&m, SOL_IP, 2, 4), 4);
+	assert_int_equal(ttl, 64);
+	assert_int_equal(leat_buf_control(r, &cqe, b, control, 16), 0);	/* does not fit */
+	leat_bufs_put(r, &cqe, 1);
+	assert_int_equal(leat_buf_control(r, &cqe, b, control, sizeof(control)), 0);
+	duo_free(d);
+}
+
 static void one_datagram_goes_otherwise(void **state)
 {
 	struct duo *d = duo_new(NULL);
@@ -287,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_read_as_written),
 		cmocka_unit_test(what_came_with_a_datagram),
+		cmocka_unit_test(what_came_with_a_buffer),
 		cmocka_unit_test(one_datagram_goes_otherwise),
 		cmocka_unit_test(errors_are_queued_with_what_they_are_about),
 		cmocka_unit_test(many_in_one),
