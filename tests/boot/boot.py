@@ -57,16 +57,18 @@ def deepen(pid, port):
                 continue
             got = libc.syscall(PIDFD_GETFD, pidfd, fd, 0)
             if got < 0:
-                return
+                return True
             s = socket.socket(fileno=got)
             if s.family == socket.AF_INET and s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and \
                     s.getsockname()[1] == port:
                 s.listen(1024)
+                return True
             s.close()
-    except FileNotFoundError:
+    except OSError:
         pass
     finally:
         os.close(pidfd)
+    return False
 
 
 class Guest:
@@ -159,6 +161,9 @@ class Guest:
         """Seconds from the start of QEMU to the first byte of an answer.  A connection that came too early is held by
         QEMU for long, so that another is made every few milliseconds."""
         asked = []
+        while not deepen(self.p.pid, self.port):
+            check(self.p.poll() is None and time.monotonic() - self.begun < seconds, self.text())
+            time.sleep(.001)
         while time.monotonic() - self.begun < seconds:
             s = socket.socket()
             try:

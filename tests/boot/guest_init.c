@@ -115,14 +115,17 @@ static void serve(int listener)
 
 int main(void)
 {
+	int listener;
+
 	mkdir("/proc", 0755);
 	mount("proc", "/proc", "proc", 0, "");
 	load_modules();
 	interface_up("lo", NULL);
 	interface_up("eth0", "10.0.2.15");
 	make_answer();
+	listener = listen_at(80);
 	printf("serving\n");
 	fflush(stdout);
-	serve(listen_at(80));
+	serve(listener);
 	return 0;
 }
