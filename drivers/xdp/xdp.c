@@ -115,7 +115,8 @@ static int xdp_rx(struct netdev *dev, struct pkt **out, unsigned max)
 
 	if (unlikely(x->rings.fd < 0 && !xdp_look(x)))
 		return 0;
-	got = MIN(xdp_ring_filled(r), max);
+	got = xdp_ring_filled(r);	/* not within MIN(), which would ask twice */
+	got = MIN(got, max);
 	if (!got) {
 		if (unlikely(x->posted < x->posted_max))	/* there was no memory before */
 			xdp_post(x);
