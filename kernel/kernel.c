@@ -733,7 +733,9 @@ int kernel_open(struct leat_ring *ring, uint32_t ops, uint32_t completions, uint
 	       "than 6.0)";
 	err = kernel_uring_open(&k->u, SQ_ENTRIES);
 	if (!err) {
-		err = kernel_uring_bufs(&k->u, k->bufs_n);
+		/* nothing to cancel is what one that is new enough says */
+		err = kernel_uring_cancel(&k->u, KERNEL_WAKE - 1) == -EINVAL ? -EOPNOTSUPP : 0;
+		err = err ? err : kernel_uring_bufs(&k->u, k->bufs_n);
 		k->wake_fd = eventfd(0, EFD_CLOEXEC);
 		if (err || k->wake_fd < 0)
 			kernel_uring_close(&k->u);
