@@ -2,6 +2,8 @@
  *
  * The place where core, drivers and platform meet in the library.  Nothing is allocated after
  * leat_ring_open() has returned. */
+#include <time.h>
+
 #include "base/err.h"
 #include "base/fmt.h"
 #include "lib/lib_int.h"
@@ -25,6 +27,15 @@ void leat_options_init(struct leat_options *options)
 		.ops = 16384,
 		.completions = 4096,
 	};
+}
+
+/* Unix time when the platform's clock said 0. */
+static nsec lib_wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return SEC((uint64_t)ts.tv_sec) + (uint64_t)ts.tv_nsec - port_now();
 }
 
 static nsec lib_now(void *ctx)
@@ -61,6 +72,7 @@ static void lib_config(struct lib *l, struct net_config *net, struct ring_config
 	ring->sock.dgrams = MIN(ring->sock.dgrams, ring->sock.sockets);
 	ring->sock.ops = o->ops;
 	ring->sock.completions = o->completions;
+	ring->sock.wall = lib_wall();
 	ring->now = lib_now;
 }
 

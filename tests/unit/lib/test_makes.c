@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "leat/leat.h"
 #include "port/port.h"
@@ -443,6 +444,29 @@ static void sendmsg_and_recvmsg(void **state)
 	assert_int_equal(ask(m, with(LEAT_OP_SENDMSG, fd[0], NULL, 0)), -EFAULT);
 }
 
+/* When a datagram came, by the clock on the wall. */
+static void time_stamps(void **state)
+{
+	struct make *m = make_of(state);
+	struct leat_addr name;
+	struct leat_iovec v = {in, 100};
+	uint64_t control[8];
+	struct leat_msghdr recv = {.iov = &v, .iovlen = 1, .control = control,
+				   .controllen = sizeof(control)};
+	int a = socket_of(m, LEAT_SOCK_DGRAM), b = bound(m, LEAT_SOCK_DGRAM, &name), on = 1;
+	struct leat_sqe sqe = with(LEAT_OP_SENDTO, a, "ping", 4);
+
+	assert_int_equal(leat_ring_setsockopt(m->ring, b, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+					      sizeof(on)), 0);
+	sqe.addr2 = (uintptr_t)&name;
+	assert_int_equal(ask(m, sqe), 4);
+	assert_int_equal(ask(m, with(LEAT_OP_RECVMSG, b, &recv, 0)), 4);
+	assert_int_equal(recv.controllen, 32);
+	assert_int_equal(control[0], 32);
+	assert_in_range(control[2], (uint64_t)time(NULL) - 5, (uint64_t)time(NULL) + 1);
+	assert_true(control[3] < 1000000000);
+}
+
 static void shutdown_(void **state)
 {
 	struct make *m = make_of(state);
@@ -646,6 +670,7 @@ int main(void)
 		BOTH(nop), BOTH(socket_), BOTH(bind_), BOTH(listen_), BOTH(accept_),
 		BOTH(connect_), BOTH(recv_), BOTH(recv_multishot), BOTH(send_), BOTH(send_zc),
 		BOTH(sendfile_), BOTH(sendto_), BOTH(sendmsg_and_recvmsg), BOTH(shutdown_),
+		BOTH(time_stamps),
 		BOTH(close_), BOTH(sockopt), BOTH(poll_add_and_remove), BOTH(timeouts), BOTH(links),
 		BOTH(async_cancel), BOTH(msg_ring), BOTH(calls),
 	};
