@@ -24,7 +24,7 @@ million: ## a million idle connections, a million more that come and go [ARGS=n]
 sockcheck: ## the same checks of sockets and epoll against Linux and against leat [ARGS='-v PATTERN']
 	@tools/build.sh tests/sockcheck
 	@$(BUILD)/tests/sockcheck docs/sockets.md $(ARGS)
-sim: ## simulated networks with faults [SEEDS=n | SEED=x] [FLOOD=1: under a SYN flood]
+sim: ## simulated networks with faults [SEEDS=n | SEED=x] [FLOOD=1: under a SYN flood] [TABLE=cubic: throughput]
 	@tools/sim.sh
 many: ## a million idle connections in one process, a million more beside them [CONNS=n]
 	@tools/many.sh

@@ -1,5 +1,6 @@
 #!/bin/bash
-# sim.sh: runs the simulator.  SEEDS=n runs n seeds; SEED=x replays one and writes a pcapng; FLOOD=1: under a SYN flood.
+# sim.sh: runs the simulator.  SEEDS=n runs n seeds; SEED=x replays one and writes a pcapng; FLOOD=1: under a SYN flood;
+# TABLE=cubic (or another) prints how fast a flow goes by loss and round trip.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}

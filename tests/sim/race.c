@@ -228,13 +228,13 @@ int race_table(const struct cc_ops *cc, nsec duration)
 	return 0;
 }
 
-/* Two flows, one of them ten seconds late; what they got after a minute.  A little jitter: where
+/* Two flows, one of them later; what they got after a minute.  A little jitter: where
  * every round trip is equal to the nanosecond, a full queue always drops the same flow's. */
-static bool shared(const char *name, nsec rtt)
+static bool shared(const char *name, nsec rtt, nsec late)
 {
 	const struct cc_ops *cc = cc_find(name, CC_NAME_MAX);
 	struct race r = {.rate_bps = 40000000, .rtt = rtt, .flows = 2, .cc = {cc, cc},
-			 .start = {0, SEC(10)}, .duration = SEC(600), .count_from = SEC(200),
+			 .start = {0, late}, .duration = SEC(240), .count_from = SEC(60),
 			 .seed = 3, .jitter = rtt / 50};
 	struct race_result out;
 	double a, b;
@@ -276,7 +276,9 @@ int race_fairness(void)
 
 	bad += marks("cubic") + marks("dctcp");
 
-	bad += !shared("cubic", MSEC(20));
-	bad += !shared("cubic", MSEC(60));
+	bad += !shared("cubic", MSEC(20), SEC(10));
+	bad += !shared("cubic", MSEC(10), SEC(10));
+	bad += !shared("newreno", MSEC(20), SEC(10));
+	bad += !shared("bbr", MSEC(20), SEC(10));
 	return bad;
 }
