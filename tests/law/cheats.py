@@ -99,7 +99,7 @@ def in_source(folder, code):
 def compiler_cheats(s):
     for what, module, code, says in (
             ('an upward include', 'wire', '#include "tcp/tcp.h"\n', 'tcp/tcp.h: No such file'),
-            ('an include of what is only seen by what is seen', 'udp', '#include "link/link.h"\n',
+            ('an include of what is only seen by what is seen', 'tcp', '#include "link/link.h"\n',
              'link/link.h: No such file'),
             ('an include without its module', 'udp', '#include "ip.h"\n', 'ip.h: No such file'),
             ('string.h in the core', 'wire', '#include <string.h>\n', 'string.h: No such file'),
