@@ -191,6 +191,11 @@ class Guest:
         return int(m[1])
 
 
+def cpu_seconds(pid):
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 def curl_checksum(port, path):
     out = subprocess.run(['curl', '-sS', '--fail', '-m', '100', f'http://127.0.0.1:{port}/{path}'], check=True,
                          capture_output=True).stdout
@@ -327,6 +332,20 @@ def a_hosted_leat_gets_files_over_a_cable_that_loses_one_frame_in_a_hundred(tmp)
         wire.wait()
 
 
+@case()
+def each_way_to_poll_serves_and_an_idle_machine_sleeps(tmp):
+    for poll in ('busy', 'sleep', 'adaptive'):
+        with Guest('pc', 'virtio', append=f'poll={poll} access log=debug') as g:
+            same_files(g)
+            ab(g, 500, 20)
+            check(any('GET /how.html 200' in x for x in g.lines), g.text())
+            before = cpu_seconds(g.p.pid)
+            time.sleep(3)
+            used = (cpu_seconds(g.p.pid) - before) / 3
+            print(f'# poll={poll}: {used * 100:.1f} % of a core with nothing to do')
+            check(used < .05 or poll == 'busy', f'{used:.2f} of a core')
+
+
 # ---- faults
 
 def panics(fault, *words, sample=False):
@@ -400,6 +419,19 @@ def start_to_first_answer(tmp):
                 g.wait_for('serving')
         print(f'# {machine} with {nic}: {best * 1000:.0f} ms from the start of QEMU to the first answer')
         check(best <= most, f'{machine} with {nic}: {best * 1000:.0f} ms')
+
+
+@case()
+def static_files_over_five_thousand_a_second(tmp):
+    """Kept connections, ab -c 100; on a machine that has nothing else to do."""
+    for machine, nic in (('microvm', 'virtio'), ('pc', 'e1000')):
+        with Guest(machine, nic) as g:
+            rate = max(ab(g, 10000, 100, keep=True, path='style.css') for _ in range(3))
+            g.key('s')
+            check(g.wait_for('sent again'), g.text())
+            again = g.number('bytes sent, ', ' segments sent again')
+            print(f'# {machine} with {nic}: {rate:.0f}/s; {again} segments of more than 30000 sent again')
+            check(rate > 5000 and again < 30, f'{rate:.0f}/s, {again} segments sent again')
 
 
 @case()
