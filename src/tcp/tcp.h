@@ -97,6 +97,7 @@ struct tcp_counters {		/* monotonic; names follow RFC 4022 (TCP-MIB) where it ha
 	uint64_t timewait_full;		/* TIME_WAIT entries closed early for want of room */
 	uint64_t listen_overflows;	/* accept queue full: SYN or ACK dropped */
 	uint64_t cookies_sent, cookies_taken, cookies_failed;
+	uint64_t fastopens;		/* connections opened by a SYN with a cookie */
 	uint64_t sides_full;		/* a choice was refused for want of room */
 	uint64_t rcvbufs_grown, sndbufs_grown;
 	uint64_t paces_full;		/* a connection sends without pacing for want of room */
@@ -139,6 +140,7 @@ struct tcp {
 	struct tcp_half *halves;	/* half-open; a FIFO for each number of tries */
 	uint32_t half_free, halves_used;	/* 1 + index, 0: none; as the queues */
 	struct { uint32_t head, tail; } half_q[16];
+	uint32_t fastopens;		/* whose handshake is not done */
 	struct wheel_node half_timer;	/* kind TIMER_TCP_MISC */
 	nsec challenge_at;		/* RFC 5961 §7: budget of challenge ACKs */
 	uint32_t challenge_left;

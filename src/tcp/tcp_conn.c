@@ -222,6 +222,7 @@ void tcp_conn_setup(struct tcp *t, struct tcp_conn *c, uint32_t iss)
 void tcp_conn_free(struct tcp *t, struct tcp_conn *c)
 {
 	assert(c->flags & TCPF_USED);
+	tcp_fastopen_over(t, c);
 	tcp_listener_forget(t, c);
 	tcp_timer_stop(t, c);
 	tcp_snd_free(c);
@@ -253,6 +254,7 @@ void tcp_conn_ready(struct tcp *t, struct tcp_conn *c, unsigned bits)
  * was received stays readable for the owner. */
 static void retire(struct tcp *t, struct tcp_conn *c)
 {
+	tcp_fastopen_over(t, c);
 	tcp_timer_stop(t, c);
 	tcp_snd_free(c);
 	tcp_rtx_free(c);

@@ -140,6 +140,18 @@ static inline void rcv_queue(struct tcp *t, struct tcp_conn *c, struct pkt *p TA
 	c->rcv.tail = p;
 }
 
+/* RFC 7413 §4.2.2: bytes on a SYN, as far as the window that the SYN-ACK says. */
+void tcp_rcv_syn_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s)
+{
+	if (!s->len)
+		return;
+	pkt_trim(s->p, MIN(s->len, c->rcv.adv - c->rcv.nxt));
+	rcv_queue(t, c, s->p);
+	s->p = NULL;
+	tcp_rcv_advertised(c, c->rcv.nxt + tcp_rcv_syn_window(t, c));
+	tcp_conn_ready(t, c, TCP_READY_READABLE);
+}
+
 /* RFC 1122 §4.2.3.2: at least every second full segment at once, the rest within
  * tcp_config.delack.  A stream that nobody answers is acknowledged at once in its first segments:
  * its sender is in slow start. */

@@ -57,6 +57,7 @@ enum tcp_conn_flags {
 	TCPF_CWR = 1 << 23,		/* the next new data says that the window shrank */
 	TCPF_ECN_CUT = 1 << 24,		/* for marks, and this window is not over yet */
 	TCPF_PACES = 1 << 25,		/* wants a struct tcp_pace while it sends */
+	TCPF_FASTOPEN = 1 << 29,	/* opened by a SYN with a cookie, and its ACK is not here */
 	TCPF_QUICKACK = 1 << 30,	/* no ACK is delayed */
 };
 
@@ -426,7 +427,7 @@ static inline struct list *tcp_listener_bucket(struct tcp *t, uint16_t port)
 struct tcp_syn_ack {			/* what one says; the rest is the listener's */
 	uint32_t iss, irs;
 	uint32_t ts_val, ts_ecr;
-	bool ts, sack, wscale, ecn;
+	bool ts, sack, wscale, ecn, fastopen;
 };
 
 bool tcp_listener_has_room(const struct tcp *t, const struct tcp_listener *l);
@@ -441,6 +442,17 @@ struct tcp_conn *tcp_listen_child(struct tcp *t, struct tcp_listener *l, const s
 enum drop tcp_listen_input(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s,
 			   struct tcp_conn **c);
 void tcp_listener_forget(struct tcp *t, struct tcp_conn *c);
+
+/* to accept */
+void tcp_listen_queue(struct tcp *t, struct tcp_listener *l, struct tcp_conn *c);
+
+/* tcp_fastopen.c */
+#define TCP_FASTOPEN_LEN 8u
+bool tcp_fastopen_gives(const struct tcp *t, const struct tcp_listener *l,
+			const struct tcp_seg *s);
+uint8_t tcp_fastopen_cookie(const struct tcp *t, const struct addr *remote, uint8_t *to);
+bool tcp_fastopen_take(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s);
+void tcp_fastopen_over(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_synq.c */
 #define TCP_SYNACK_TRIES_MAX 15u
@@ -541,6 +553,7 @@ void tcp_tune_received(struct tcp *t, struct tcp_conn *c);
 void tcp_tune_sent(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_input.c */
+void tcp_rcv_syn_data(struct tcp *t, struct tcp_conn *c, struct tcp_seg *s);
 void tcp_rcv_init(struct tcp *t, struct tcp_conn *c, const struct wire_tcp *h);
 uint16_t tcp_rcv_syn_window(const struct tcp *t, const struct tcp_conn *c);
 void tcp_rcv_quick(struct tcp_conn *c, uint8_t segments);

@@ -230,7 +230,18 @@ void tcp_listen_syn_ack(struct tcp *t, const struct tcp_listener *l, const struc
 	}
 	if (a->sack)
 		h.opts |= WIRE_TCP_OPT_SACK_OK;
+	if (a->fastopen) {
+		h.opts |= WIRE_TCP_OPT_FASTOPEN;
+		h.fastopen_len = tcp_fastopen_cookie(t, &e->remote, h.fastopen);
+	}
 	tcp_reply_on(t, &path, &e->local, &e->remote, &h);
+}
+
+void tcp_listen_queue(struct tcp *t, struct tcp_listener *l, struct tcp_conn *c)
+{
+	list_push_back(&l->accept, &c->ready_node);
+	if (!list_linked(&l->ready_node))
+		list_push_back(&t->ready_listeners, &l->ready_node);
 }
 
 static enum drop take_syn(struct tcp *t, struct tcp_listener *l, struct tcp_seg *s)
@@ -248,6 +259,8 @@ static enum drop take_syn(struct tcp *t, struct tcp_listener *l, struct tcp_seg 
 		return DROP_TCP_CONNS;
 	if (ip_path_find(t->ip, &path, &src, &ends.remote) < 0)
 		return DROP_IP_NO_ROUTE;
+	if (unlikely(s->h->opts & WIRE_TCP_OPT_FASTOPEN) && tcp_fastopen_take(t, l, s))
+		return DROP_NOT;
 	if (t->config.syn_cookies == TCP_COOKIES_ALWAYS || half_full(t, l)) {
 		if (t->config.syn_cookies == TCP_COOKIES_NEVER)
 			return DROP_TCP_SYNQ;

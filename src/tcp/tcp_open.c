@@ -124,13 +124,17 @@ void tcp_open_established(struct tcp *t, struct tcp_conn *c, const struct tcp_se
 	tcp_set_state(t, c, TCP_ESTABLISHED);
 	tcp_keep_start(t, c);
 	tcp_pmtu_start(t, c);
+	tcp_fastopen_over(t, c);
+	if (c->flags & TCPF_FIN_QUEUED)		/* closed before the handshake was done */
+		tcp_set_state(t, c, TCP_FIN_WAIT_1);
+	if (c->snd.unsent.head || c->flags & TCPF_FIN_QUEUED)
+		tcp_want_output(t, c);
 	if (!l) {
 		tcp_conn_ready(t, c, TCP_READY_CONNECTED | TCP_READY_WRITABLE);
 		return;
 	}
-	list_push_back(&l->accept, &c->ready_node);
-	if (!list_linked(&l->ready_node))
-		list_push_back(&t->ready_listeners, &l->ready_node);
+	if (!list_linked(&c->ready_node))	/* else its SYN had bytes */
+		tcp_listen_queue(t, l, c);
 }
 
 /* ---- active */

@@ -36,11 +36,11 @@ enum tcp_opt {
 	 * acceptable; 0: not */
 	TCP_OPT_DEFER_ACCEPT_MS,
 	TCP_OPT_LINGER2_MS,		/* TCP_LINGER2; tcp_config.fin_wait_2 */
-	/* TCP_FASTOPEN, RFC 7413: a listener's; connections at once that were opened by a SYN
-	 * with bytes and whose handshake is not done; 0: off */
+	/* TCP_FASTOPEN, RFC 7413: a listener's; so many connections at once, of all listeners,
+	 * may have been opened by a SYN with bytes and no handshake yet; 0: off */
 	TCP_OPT_FASTOPEN,
-	/* 0, 1; TCP_FASTOPEN_CONNECT: tcp_connect() waits for the first bytes when a cookie is
-	 * known */
+	/* 0, 1; TCP_FASTOPEN_CONNECT: kept, and without effect: our SYNs carry no bytes, which
+	 * RFC 7413 §4.1.3 lets a client do at any time */
 	TCP_OPT_FASTOPEN_CONNECT,
 	TCP_OPT_MTU_DISCOVER,		/* enum tcp_mtu_discover; IP_MTU_DISCOVER */
 	TCP_OPT_WINDOW_CLAMP,		/* TCP_WINDOW_CLAMP: our window's bound; 0: none */

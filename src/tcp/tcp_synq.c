@@ -19,6 +19,7 @@ enum half_flags {
 	HALF_ECN = 1 << 3,	/* the SYN asked for it, RFC 3168 §6.1.1 */
 	HALF_ACKED = 1 << 4,	/* the handshake is done, bytes are awaited (TCP_DEFER_ACCEPT) */
 	HALF_NO_ROOM = 1 << 6,	/* its ACK came and there was no room: the peer thinks it stands */
+	HALF_FASTOPEN = 1 << 7,	/* the SYN-ACK gives a cookie, RFC 7413 §4.1.2 */
 	HALF_AGAIN = 1 << 5,	/* the SYN-ACK left twice: no sample, Karn */
 };
 
@@ -145,6 +146,7 @@ static void answer(struct tcp *t, const struct tcp_listener *l, const struct tcp
 		.sack = h->flags & HALF_SACK,
 		.wscale = h->flags & HALF_WSCALE,
 		.ecn = h->flags & HALF_ECN,
+		.fastopen = h->flags & HALF_FASTOPEN,
 	};
 
 	tcp_listen_syn_ack(t, l, &ends, &a);
@@ -182,6 +184,8 @@ enum drop tcp_synq_add(struct tcp *t, struct tcp_listener *l, const struct tcp_s
 	}
 	if ((s->flags & (WIRE_TCP_ECE | WIRE_TCP_CWR)) == (WIRE_TCP_ECE | WIRE_TCP_CWR))
 		h->flags |= HALF_ECN;
+	if (unlikely(syn->opts & WIRE_TCP_OPT_FASTOPEN) && tcp_fastopen_gives(t, l, s))
+		h->flags |= HALF_FASTOPEN;
 	if (table_insert(&t->table, tcp_synq_hash(t, i), TCP_IDX_HALF | i) < 0) {
 		h->next = next;
 		return DROP_TCP_SYNQ;

@@ -9,7 +9,8 @@ static int send_state(const struct tcp_conn *c)
 		return -c->err_;
 	if (c->flags & TCPF_FIN_QUEUED)
 		return -E_PIPE;
-	if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+	if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT &&
+	    !(c->flags & TCPF_FASTOPEN))
 		return c->state == TCP_CLOSED && c->states_passed != 1u << TCP_CLOSED ? -E_PIPE
 										      : -E_NOTCONN;
 	return 0;
@@ -193,6 +194,8 @@ void tcp_recv_done(struct tcp *t, struct tcp_conn *c, uint32_t bytes)
 static void queue_fin(struct tcp *t, struct tcp_conn *c)
 {
 	c->flags |= TCPF_FIN_QUEUED;
+	if (c->state == TCP_SYN_RECEIVED)	/* tcp_open_established() goes on */
+		return;
 	tcp_set_state(t, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
 	tcp_want_output(t, c);
 }
@@ -201,7 +204,8 @@ int tcp_shutdown(struct tcp *t, struct tcp_conn *c)
 {
 	if (c->flags & TCPF_FIN_QUEUED)
 		return 0;
-	if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+	if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT &&
+	    !(c->flags & TCPF_FASTOPEN))
 		return c->err_ ? -c->err_ : -E_NOTCONN;
 	queue_fin(t, c);
 	return 0;
@@ -220,8 +224,8 @@ void tcp_abort(struct tcp *t, struct tcp_conn *c)
 
 void tcp_close(struct tcp *t, struct tcp_conn *c)
 {
-	if (!(c->flags & TCPF_HASHED) || c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED ||
-	    c->rcv.queued) {
+	if (!(c->flags & TCPF_HASHED) || c->state == TCP_SYN_SENT ||
+	    (c->state == TCP_SYN_RECEIVED && !(c->flags & TCPF_FASTOPEN)) || c->rcv.queued) {
 		tcp_abort(t, c);
 		return;
 	}
@@ -230,7 +234,8 @@ void tcp_close(struct tcp *t, struct tcp_conn *c)
 	c->owner = NULL;
 	c->ready = 0;
 	list_del(&c->ready_node);
-	if (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT)
+	if (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT ||
+	    (c->state == TCP_SYN_RECEIVED && !(c->flags & TCPF_FIN_QUEUED)))
 		queue_fin(t, c);
 	else if (c->state == TCP_FIN_WAIT_2)
 		tcp_timer_life(t, c, tcp_fin_wait_2_ends(t, c));

@@ -283,6 +283,7 @@ static const struct fact counts[] = {
 	COUNT(tail_loss_probes),   COUNT(undone),	    COUNT(frto_spurious),
 	COUNT(dsacks),		   COUNT(losses_full),
 	COUNT(zero_window_probes), COUNT(challenge_acks),   COUNT(out_no_memory),
+	COUNT(fastopens),
 	COUNT(keepalives),	   COUNT(pmtu_lowered),     COUNT(black_holes),
 	COUNT(pmtu_probes),
 	COUNT(listen_overflows),   COUNT(cookies_sent),     COUNT(cookies_taken),
