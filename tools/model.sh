@@ -1,5 +1,5 @@
 #!/bin/bash
-# model.sh: searches through all that can happen between two stacks in a small world.  FOR=seconds: for so long, 300 else.
+# model.sh: searches through all that can happen between two stacks in a small world; FOR=seconds: so long (300).
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}

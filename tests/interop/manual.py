@@ -26,7 +26,7 @@ def paragraphs(text):
 
 
 def option_errors(command):
-    said = {}
+    said = dict.fromkeys(re.findall(r'--([a-z][\w-]*)', help_of(command)))
     for line in re.split(r'\n  (?=[ -])', help_of(command)):
         m = re.match(r'(?:\s*-\w,)?\s*--([\w-]+)\b(.*)', line, flags=re.S)
         if m:
@@ -44,7 +44,7 @@ def option_errors(command):
 
 def main():
     commands = re.findall(r'^  (\w+) +\S', help_of(), flags=re.M)
-    said = {re.match(r'\.\w+ (\w+)', tag)[1] for tag in paragraphs(page('leat'))}
+    said = {word for tag in paragraphs(page('leat')) for word in re.findall(r'\w+', re.sub(r'^\.\w+|"[^"]*"', '', tag))}
     checks = [('leat(1) has the commands that leat help lists', sorted(set(commands) ^ said))]
     for command in commands:
         if (MAN / f'leat-{command}.1').exists() or re.search(r'^ +(-\w, )?--', help_of(command), flags=re.M):
