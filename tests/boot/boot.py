@@ -173,7 +173,7 @@ class Guest:
                 asked.append(s)
             except OSError:
                 s.close()
-            for r in select.select(asked, [], [], .005)[0]:
+            for r in select.select(asked, [], [], .005 if len(asked) < 100 else .05)[0]:
                 try:
                     if r.recv(16).startswith(b'HTTP/1.1 200'):
                         took = time.monotonic() - self.begun
