@@ -144,7 +144,7 @@ struct tcp {
 	struct wheel_node half_timer;	/* kind TIMER_TCP_MISC */
 	nsec challenge_at;		/* RFC 5961 §7: budget of challenge ACKs */
 	uint32_t challenge_left;
-	uint32_t ephemeral_next;
+	uint32_t ephemeral_next[16];	/* RFC 6056 §3.3.4, by a second hash */
 	struct tcp_counters n;
 };
 
@@ -192,7 +192,7 @@ struct tcp_listener *tcp_ready_listener(struct tcp *t);
 /* A CLOSED connection of the caller's, or NULL when the table is full. */
 struct tcp_conn *tcp_open(struct tcp *t, void *owner);
 
-/* Active open.  An unspecified local address or port 0 is chosen (RFC 6056 §3.3.3).  0 or a
+/* Active open.  An unspecified local address or port 0 is chosen (RFC 6056 §3.3.4).  0 or a
  * negative error: -E_ADDRINUSE, -E_ADDRNOTAVAIL, -E_NETUNREACH, -E_ISCONN, -E_INVAL. */
 int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct addr *local, uint16_t lport,
 		const struct addr *remote, uint16_t rport);

@@ -148,15 +148,18 @@ struct tcp_conn *tcp_open(struct tcp *t, void *owner)
 	return c;
 }
 
-/* RFC 6056 §3.3.3: simple hash-based selection. */
+/* RFC 6056 §3.3.4: double-hash selection; who sees the ports of one destination learns nothing of
+ * how many connections go to others. */
 static uint16_t choose_port(struct tcp *t, const struct tcp_conn *c)
 {
 	uint64_t w[4] = {c->local.q[1], c->remote.q[0], c->remote.q[1], c->rport};
-	uint32_t offset = (uint32_t)siphash_words(&t->core->secret_key, w, 4);
+	uint64_t hash = siphash_words(&t->core->secret_key, w, 4);
+	uint32_t offset = (uint32_t)hash;
+	uint32_t *next = &t->ephemeral_next[hash >> 32 & 15];
 
 	for (uint32_t i = 0; i < TCP_EPHEMERAL_N; i++) {
 		uint16_t port = (uint16_t)(TCP_EPHEMERAL_MIN +
-					   (offset + t->ephemeral_next++) % TCP_EPHEMERAL_N);
+					   (offset + (*next)++) % TCP_EPHEMERAL_N);
 
 		if (spread_is_home(&t->core->spread, &c->local, port, &c->remote, c->rport) &&
 		    !tcp_listen_has_port(t, port) &&
