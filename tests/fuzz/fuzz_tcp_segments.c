@@ -226,6 +226,7 @@ static void start(struct fuzz *f, uint8_t how)
 	config.bare = how & 2 ? 128 : 64;
 	config.tcp.conns_max = 5;
 	config.tcp.timewaits_max = 2;
+	config.tcp.halves_max = 16;
 	config.tcp.listeners_max = 1;
 	config.tcp.losses_max = how & 4 ? 1 : 5;
 	config.tcp.rcvbuf = how & 8 ? 5000 : 150000;
