@@ -95,8 +95,8 @@ static void add_tool(struct writer *w)
 static void add_browser(struct writer *w)
 {
 	static const char *const lines[] = {
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
-			"Firefox/128.0\r\n",
+		("User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
+		 "Firefox/128.0\r\n"),
 		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n",
 		"Accept-Language: en-US,en;q=0.5\r\n",
 		"Accept-Encoding: gzip, deflate, br, zstd\r\n",
